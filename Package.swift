@@ -1,0 +1,43 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+/// Switches that exist in debug builds only: `ALMA_TEST_WITHOUT` turns one layer off, so that tests can show they fail.
+let testSwitches = "ALMA_TEST_SWITCHES"
+
+let package = Package(
+    name: "alma",
+    products: [
+        .executable(name: "alma", targets: ["alma"]),
+        .executable(name: "alma-executor", targets: ["alma-executor"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        .target(name: "AlmaModel"),
+        .target(name: "AlmaWire", dependencies: ["AlmaModel"]),
+        .target(
+            name: "AlmaPolicy",
+            dependencies: ["AlmaModel", .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto")]),
+        .target(
+            name: "AlmaExecution", dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "CConfinement"]),
+        .executableTarget(
+            name: "alma",
+            dependencies: [
+                "AlmaModel", "AlmaPolicy", "AlmaExecution",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ]),
+        .target(
+            name: "CConfinement", path: "Sandbox/CConfinement",
+            cSettings: [
+                .define("_GNU_SOURCE"), .define(testSwitches, .when(configuration: .debug)),
+                .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror"]),
+            ]),
+        .executableTarget(
+            name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "CConfinement"], path: "Sandbox/Executor",
+            swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
+    ],
+    swiftLanguageModes: [.v6]
+)
