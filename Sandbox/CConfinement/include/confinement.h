@@ -1,0 +1,3 @@
+#ifndef ALMA_CONFINEMENT_H
+#define ALMA_CONFINEMENT_H
+#endif

@@ -1,0 +1,3 @@
+import AlmaModel
+import AlmaWire
+import CConfinement
