@@ -16,7 +16,7 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
-        .target(name: "AlmaModel"),
+        .target(name: "AlmaModel", linkerSettings: [.linkedLibrary("m")]),
         .target(name: "AlmaWire", dependencies: ["AlmaModel"]),
         .target(
             name: "AlmaPolicy",
