@@ -1,0 +1,11 @@
+#include "confinement.h"
+
+#ifdef ALMA_TEST_SWITCHES
+static uint32_t left_out;
+
+void alma_leave_out(uint32_t layers) { left_out = layers; }
+int alma_left_out(uint32_t layer) { return (left_out & layer) != 0; }
+#else
+void alma_leave_out(uint32_t layers) { (void)layers; }
+int alma_left_out(uint32_t layer) { (void)layer; return 0; }
+#endif

@@ -1,0 +1,239 @@
+import AlmaModel
+import AlmaWire
+import CConfinement
+import Glibc
+
+/// One executor: builds a sandbox for a kind of task, waits, runs exactly one task in it, ends.
+/// A process of its own from the first line, a fork of the spawner; never more than one thread.
+final class Executor {
+    private let channel: Channel
+    private let host: NamespaceIDs
+    private let region: Region
+    private let tool: UnsafeMutablePointer<alma_tool>
+
+    static func run(channel: Channel, sync: Int32, parent: pid_t) -> Never {
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
+        let host = NamespaceIDs(process: "self")
+        guard alma_die_with_parent(parent) == 0, alma_enter_user_namespace(sync) == 0,
+            let executor = Executor(channel: channel, host: host)
+        else { exit(1) }
+        close(sync)
+        executor.serve()
+    }
+
+    private init?(channel: Channel, host: NamespaceIDs) {
+        guard let region = Region(), let tool = region.place(alma_tool()) else { return nil }
+        self.channel = channel
+        self.host = host
+        self.region = region
+        self.tool = tool
+    }
+
+    private func serve() -> Never {
+        guard case .request(let prepareID, "prepare", let plan) = channel.wait() else { exit(0) }
+        let prepared: Prepared
+        do {
+            prepared = try prepare(plan)
+        } catch {
+            refuse(prepareID, error)
+        }
+        channel.send(.response(prepareID, result: ["init_pid": JSON(prepared.initPID)]))
+        guard case .request(let assignID, "assign", let params) = channel.wait() else { exit(0) }
+        do {
+            let started = try assign(params, to: prepared)
+            channel.send(.response(assignID, result: started.run()))
+        } catch {
+            refuse(assignID, error)
+        }
+        channel.flush(flags: 0)
+        exit(0)
+    }
+
+    private func refuse(_ id: RequestID, _ error: RPCError) -> Never {
+        channel.send(.failure(id, error))
+        channel.flush(flags: 0)
+        exit(1)
+    }
+
+    // MARK: prepare
+
+    private func prepare(_ params: JSON) throws(RPCError) -> Prepared {
+        let plan = try ConfinementPlan(params)
+        guard var streams = Streams(), place(plan, streams) else { throw failure(ALMA_STAGE_START, ENOMEM) }
+        let initPID = try enter(plan)
+        if initPID == 0 { Operation.run(tool) }
+        streams.closeToolEnds()
+        let pidfd = alma_pidfd_open(initPID)
+        guard pidfd >= 0 else { throw failure(ALMA_STAGE_PID_NAMESPACE, errno) }
+        let record = receiveRecord(streams.link)
+        guard record.kind == ALMA_RECORD_READY.rawValue else { throw failure(record, whenSilent: ALMA_STAGE_PROC) }
+        return Prepared(
+            initPID: initPID, initPidfd: pidfd, streams: streams, executorFilter: plan.executorFilter, host: host,
+            views: plan.views.map(\.path))
+    }
+
+    private func place(_ plan: ConfinementPlan, _ streams: Streams) -> Bool {
+        guard let filter = region.place(plan.toolFilter), let initFilter = region.place(plan.initFilter) else {
+            return false
+        }
+        tool.pointee.filter = UnsafeRawPointer(filter)
+        tool.pointee.filter_length = plan.toolFilter.count
+        tool.pointee.init_filter = UnsafeRawPointer(initFilter)
+        tool.pointee.init_filter_length = plan.initFilter.count
+        tool.pointee.link = streams.toolLink
+        tool.pointee.error = streams.toolError
+        tool.pointee.input = streams.toolInput
+        tool.pointee.output = streams.toolOutput
+        tool.pointee.diagnostics = streams.toolDiagnostics
+        return true
+    }
+
+    private func enter(_ plan: ConfinementPlan) throws(RPCError) -> pid_t {
+        var failure = alma_failure()
+        var views: [alma_view] = []
+        for view in plan.views {
+            guard let path = region.place(string: view.path) else { throw self.failure(ALMA_STAGE_VIEW, ENOMEM) }
+            views.append(alma_view(path: path, optional: view.optional ? 1 : 0))
+        }
+        let pid = views.withUnsafeBufferPointer { views in
+            var raw = alma_plan(
+                views: views.baseAddress, view_count: views.count, tmp_bytes: plan.tmpBytes, tmp_inodes: plan.tmpFiles,
+                loopback: plan.loopback ? 1 : 0)
+            return alma_prepare(&raw, tool, &failure)
+        }
+        guard pid >= 0 else { throw StageFailure(stage: failure.stage, error: failure.error).rpc }
+        return pid
+    }
+
+    // MARK: assign
+
+    private func assign(_ params: JSON, to prepared: Prepared) throws(RPCError) -> TaskRun {
+        let assignment = try Assignment(params)
+        guard var descriptors = channel.take(assignment.descriptorCount) else {
+            throw RPCError(code: -32602, message: "assign came without its \(assignment.descriptorCount) descriptors")
+        }
+        try attach(assignment, &descriptors)
+        try describe(assignment, views: prepared.views)
+        let before = WorkspaceListing.take(for: assignment.comparison)
+        let waiting = try startTool(prepared)
+        let isolation = IsolationReading(toolPID: waiting.record.pid, host: host, probe: waiting.record.landlock_probe)
+        let missing = assignment.required.filter { isolation.layers[$0] != .active }.map(\.rawValue).sorted()
+        guard missing.isEmpty else {
+            throw RPCError(code: -32000, message: "layers not in force", data: ["missing": JSON(missing)])
+        }
+        try confineItself(prepared)
+        return TaskRun(
+            channel: channel, prepared: prepared, assignment: assignment, listener: waiting.listener,
+            isolation: isolation, before: before, cgroup: CgroupFiles(names: assignment.cgroupFiles, descriptors))
+    }
+
+    /// Workspace, mounts and script go to their places; afterwards the root is closed to everybody.
+    /// What remains in `descriptors` are the cgroup files.
+    private func attach(_ assignment: Assignment, _ descriptors: inout [Int32]) throws(RPCError) {
+        let targets = (assignment.hasWorkspace ? ["/workspace"] : []) + assignment.mountTargets
+        for target in targets {
+            let mount = descriptors.removeFirst()
+            let stage = target == "/workspace" ? ALMA_STAGE_WORKSPACE : ALMA_STAGE_VIEW
+            guard alma_attach_mount(mount, target) == 0 else { throw failure(stage, errno) }
+            close(mount)
+        }
+        if let script = assignment.script {
+            guard alma_place_script(script.name, script.contents, script.contents.count) == 0 else {
+                throw failure(ALMA_STAGE_SCRIPT, errno)
+            }
+        }
+        guard alma_seal_root() == 0 else { throw failure(ALMA_STAGE_ROOT, errno) }
+    }
+
+    /// Writes the task where init and the tool read it.
+    private func describe(_ assignment: Assignment, views: [String]) throws(RPCError) {
+        let rules = LandlockRules.forTool(assignment, views: views).compactMap { rule in
+            region.place(string: rule.path).map { alma_rule(path: $0, access: rule.access) }
+        }
+        guard let placedRules = region.place(rules), let environment = region.place(strings: assignment.environment)
+        else { throw failure(ALMA_STAGE_START, E2BIG) }
+        tool.pointee.rules = UnsafePointer(placedRules)
+        tool.pointee.rule_count = rules.count
+        tool.pointee.envp = UnsafePointer(environment)
+        tool.pointee.deny_tcp = assignment.denyTCP ? 1 : 0
+        tool.pointee.cpu_seconds = UInt64(((assignment.limits[.cpu] ?? 0) + 999) / 1000 + 1)
+        tool.pointee.open_files = UInt64(assignment.limits[.openFiles] ?? 0)
+        tool.pointee.file_size = UInt64(assignment.limits[.fileSize] ?? 0)
+        tool.pointee.processes = UInt64(assignment.limits[.processes] ?? 0)
+        guard describe(assignment.work) else { throw failure(ALMA_STAGE_EXEC, E2BIG) }
+    }
+
+    private func describe(_ work: Assignment.Work) -> Bool {
+        switch work {
+        case .program(let program, let arguments):
+            guard let path = region.place(string: program), let argv = region.place(strings: arguments) else {
+                return false
+            }
+            tool.pointee.program = UnsafePointer(path)
+            tool.pointee.argv = UnsafePointer(argv)
+        case .operation(let name, let input):
+            let bytes = input.compactBytes.map { CChar(bitPattern: $0) }
+            guard let place = region.place(string: name), let json = region.place(bytes) else { return false }
+            tool.pointee.operation = UnsafePointer(place)
+            tool.pointee.input_json = UnsafePointer(json)
+            tool.pointee.input_json_length = bytes.count
+        }
+        return true
+    }
+
+    private func startTool(_ prepared: Prepared) throws(RPCError) -> (record: alma_record, listener: Int32) {
+        var listeners: [Int32] = [-1]
+        guard write(prepared.streams.link, "b", 1) == 1 else { throw failure(ALMA_STAGE_FORK, errno) }
+        let record = receiveRecord(prepared.streams.link, &listeners)
+        guard record.kind == ALMA_RECORD_WAITING.rawValue else { throw failure(record, whenSilent: ALMA_STAGE_FORK) }
+        return (record, listeners[0])
+    }
+
+    /// From here on this process can do no more than watch its one task.
+    private func confineItself(_ prepared: Prepared) throws(RPCError) {
+        guard alma_set_dumpable(0) == 0, alma_drop_capabilities() == 0 else {
+            throw failure(ALMA_STAGE_CAPABILITIES, errno)
+        }
+        guard alma_no_new_privs() == 0 else { throw failure(ALMA_STAGE_NO_NEW_PRIVS, errno) }
+        let restricted = LandlockRules.withExecutorRules { alma_landlock_restrict($0, $1, 0, 1) }
+        guard restricted == 0 else { throw failure(ALMA_STAGE_LANDLOCK, errno) }
+        guard alma_left_out(ALMA_LAYER_SECCOMP.rawValue) != 0
+            || alma_seccomp_install(prepared.executorFilter, prepared.executorFilter.count, 0) == 0
+        else { throw failure(ALMA_STAGE_SECCOMP, errno) }
+    }
+
+    // MARK: failures
+
+    private func failure(_ stage: alma_stage, _ cause: Int32) -> RPCError {
+        StageFailure(stage: Int32(stage.rawValue), error: cause).rpc
+    }
+
+    /// What a record says went wrong; a link that closed without a word means that the process died there.
+    private func failure(_ record: alma_record, whenSilent stage: alma_stage) -> RPCError {
+        record.kind == ALMA_RECORD_FAILED.rawValue
+            ? StageFailure(stage: record.stage, error: record.error).rpc : failure(stage, ESRCH)
+    }
+
+    private func receiveRecord(_ link: Int32) -> alma_record {
+        var nothing: [Int32] = []
+        return receiveRecord(link, &nothing)
+    }
+
+    private func receiveRecord(_ link: Int32, _ descriptors: inout [Int32]) -> alma_record {
+        Prepared.receiveRecord(link, &descriptors, flags: 0) ?? alma_record()
+    }
+}
+
+/// One step of the confinement that failed, as it goes to the coordinator.
+struct StageFailure {
+    var stage: Int32
+    var error: Int32
+
+    var rpc: RPCError {
+        RPCError(
+            code: -32000, message: "confinement step \(stage) failed: \(String(cString: strerror(error)))",
+            data: ["stage": JSON(stage), "errno": JSON(error)])
+    }
+}

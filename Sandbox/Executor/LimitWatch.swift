@@ -1,0 +1,90 @@
+import AlmaModel
+import Glibc
+
+/// Looks at the whole tree every few milliseconds: processor time, memory, processes, workspace.
+final class LimitWatch {
+    private let limits: Limits
+    private let memoryIsSampled: Bool
+    private let cgroup: CgroupFiles
+    private let oomKillsBefore: Int64
+    private var growth: WorkspaceGrowth?
+    private var lastPrivate: Int64 = 0
+    private(set) var nextSample: MonotonicTime
+    private(set) var cpuMicroseconds: Int64 = 0
+    private(set) var peakBytes: Int64 = 0
+    private(set) var peakProcesses: Int64 = 1
+
+    /// Where a cgroup keeps memory there is time; where only this watch does, there is not while the task grows.
+    private static let interval = (cgroup: 0.02, calm: 0.005, growing: 0.002)
+    private static let notableGrowth: Int64 = 1 << 20
+
+    init(assignment: Assignment, cgroup: CgroupFiles, before: WorkspaceListing?) {
+        limits = assignment.limits
+        memoryIsSampled = assignment.memoryIsSampled
+        self.cgroup = cgroup
+        oomKillsBefore = cgroup.oomKills ?? 0
+        if assignment.comparison == .given, let before { growth = WorkspaceGrowth(before: before, limits: limits) }
+        nextSample = MonotonicTime.now.advanced(by: Self.interval.growing)
+    }
+
+    /// - Returns: the limit that was passed.
+    func sample(now: MonotonicTime) -> TaskRun.Cause? {
+        let tree = ProcessTree.read()
+        note(tree)
+        let isGrowing = tree.privateBytes - lastPrivate > Self.notableGrowth
+        lastPrivate = tree.privateBytes
+        nextSample = now.advanced(
+            by: !memoryIsSampled ? Self.interval.cgroup : isGrowing ? Self.interval.growing : Self.interval.calm)
+        if cpuMicroseconds > (limits[.cpu] ?? 0) * 1000 { return .cpu }
+        if let kills = cgroup.oomKills, kills > oomKillsBefore { return .memory }
+        if memoryIsSampled, isOverMemory(tree) { return .memory }
+        if let exceeded = growth?.isExceeded(now: now), exceeded { return .workspace }
+        return nil
+    }
+
+    /// Once more before the tree goes, so that what it used is known.
+    func lastLook() { note(ProcessTree.read()) }
+
+    private func note(_ tree: ProcessTree) {
+        cpuMicroseconds = max(cpuMicroseconds, cgroup.cpuMicroseconds ?? tree.cpuMicroseconds)
+        peakBytes = max(peakBytes, tree.residentBytes)
+        peakProcesses = max(peakProcesses, tree.processes, (cgroup.processesPeak ?? 0) - 1)
+    }
+
+    /// Pages that processes share are counted only when it matters, since asking for them costs more.
+    private func isOverMemory(_ tree: ProcessTree) -> Bool {
+        let limit = limits[.memory] ?? 0
+        if tree.privateBytes > limit { return true }
+        return tree.residentBytes > limit && tree.bytesWithoutFiles() > limit
+    }
+}
+
+/// Files of the task's cgroup, opened by the coordinator; the executor can see no other.
+struct CgroupFiles {
+    private let descriptors: [String: Int32]
+
+    init(names: [String], _ descriptors: [Int32]) {
+        self.descriptors = Dictionary(zip(names, descriptors), uniquingKeysWith: { first, _ in first })
+    }
+
+    private func text(_ name: String) -> String? { descriptors[name].map(SmallFile.read) }
+
+    private func field(_ name: String, in file: String) -> Int64? {
+        guard let text = text(file) else { return nil }
+        for line in text.split(separator: "\n") {
+            let words = line.split(separator: " ")
+            if words.count == 2, words[0] == name { return Int64(words[1]) }
+        }
+        return nil
+    }
+
+    private func number(_ file: String) -> Int64? {
+        text(file).flatMap { $0.split(separator: "\n").first }.flatMap { Int64($0) }
+    }
+
+    /// Version 1 counts nanoseconds, version 2 microseconds.
+    var cpuMicroseconds: Int64? { number("cpuacct.usage").map { $0 / 1000 } ?? field("usage_usec", in: "cpu.stat") }
+    var oomKills: Int64? { field("oom_kill", in: "memory.oom_control") ?? field("oom_kill", in: "memory.events") }
+    /// init included.
+    var processesPeak: Int64? { number("pids.peak") }
+}

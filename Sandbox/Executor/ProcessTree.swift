@@ -1,0 +1,54 @@
+import Glibc
+
+/// Every process of the task but init, as /proc shows them at one moment.
+struct ProcessTree {
+    private(set) var processes: Int64 = 0
+    private(set) var residentBytes: Int64 = 0
+    /// Resident and not shared: anonymous memory.
+    private(set) var privateBytes: Int64 = 0
+    /// Of the living and of those they have waited for.
+    private(set) var cpuMicroseconds: Int64 = 0
+    private var names: [String] = []
+
+    private static let page = Int64(sysconf(Int32(_SC_PAGESIZE)))
+    private static let microsecondsPerTick = 1_000_000 / Int64(sysconf(Int32(_SC_CLK_TCK)))
+
+    static func read() -> ProcessTree {
+        var tree = ProcessTree()
+        guard let directory = opendir("/proc") else { return tree }
+        defer { closedir(directory) }
+        while let entry = readdir(directory) {
+            let first = UInt8(bitPattern: entry.pointee.d_name.0)
+            guard (0x30...0x39).contains(first) else { continue }
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+            }
+            tree.add(name)
+        }
+        return tree
+    }
+
+    private mutating func add(_ name: String) {
+        let stat = SmallFile.read("/proc/\(name)/stat")
+        // The command in parentheses may hold anything; the fields that follow it may not.
+        guard let end = stat.lastIndex(of: ")") else { return }
+        let fields = stat[end...].split(separator: " ")
+        guard fields.count > 18 else { return }
+        cpuMicroseconds += fields[12...15].reduce(0) { $0 + (Int64($1) ?? 0) } * Self.microsecondsPerTick
+        guard name != "1" else { return }
+        processes += Int64(fields[18]) ?? 1
+        let pages = SmallFile.read("/proc/\(name)/statm").split(separator: " ").prefix(3).map { Int64($0) ?? 0 }
+        guard pages.count == 3 else { return }
+        names.append(name)
+        residentBytes += pages[1] * Self.page
+        privateBytes += (pages[1] - pages[2]) * Self.page
+    }
+
+    /// Anonymous and shared memory of all, the shared counted for each that has it: too much rather than too little.
+    func bytesWithoutFiles() -> Int64 {
+        names.reduce(0) { sum, name in
+            let status = ProcessStatus(process: name)
+            return sum + (status.bytes("RssAnon") ?? 0) + (status.bytes("RssShmem") ?? 0)
+        }
+    }
+}

@@ -1,0 +1,161 @@
+import AlmaModel
+import AlmaWire
+import CConfinement
+import Glibc
+
+/// The one process that keeps the host's view: forks executors and opens workspaces for them, one request at a time.
+/// It ends with its channel, and its executors end with it.
+struct Spawner {
+    let channel: Channel
+
+    func run() -> Never {
+        if alma_is_privileged() == 0, alma_enter_host_view() != 0 { refuseEverything(errno) }
+        let children = ChildReaper()
+        channel.send(.notification(method: "ready", params: [:]))
+        while children.waitForFrame(on: channel) {
+            guard let message = channel.wait(), case .request(let id, let method, let params) = message else { break }
+            answer(id, method, params)
+        }
+        exit(0)
+    }
+
+    /// Without a user namespace nothing can be confined: says so and ends.
+    private func refuseEverything(_ cause: Int32) -> Never {
+        let failure: JSON = ["stage": .integer(Int64(ALMA_STAGE_USER_NAMESPACE.rawValue)), "errno": JSON(cause)]
+        channel.send(.notification(method: "refused", params: failure))
+        exit(1)
+    }
+
+    private func answer(_ id: RequestID, _ method: String, _ params: JSON) {
+        let descriptors: [Int32]
+        switch method {
+        case "executor.spawn": descriptors = spawn(params)
+        case "workspace.open": descriptors = single(open(params))
+        case "workspace.make": descriptors = single(make(params))
+        default: descriptors = single(-1)
+        }
+        let cause = errno
+        guard !descriptors.isEmpty else {
+            channel.send(.failure(id, RPCError(code: -32000, message: "\(method) failed", data: ["errno": JSON(cause)])))
+            return
+        }
+        _ = channel.send(.response(id, result: ["descriptors": JSON(descriptors.count)]), with: descriptors)
+        descriptors.forEach { close($0) }
+    }
+
+    private func single(_ descriptor: Int32) -> [Int32] { descriptor < 0 ? [] : [descriptor] }
+
+    /// - Returns: the executor's channel and its pidfd; empty with errno set on failure.
+    private func spawn(_ params: JSON) -> [Int32] {
+        var channelEnds: [Int32] = [-1, -1]
+        var sync: [Int32] = [-1, -1]
+        guard let owner = Owner(params), alma_socketpair(Int32(SOCK_STREAM.rawValue), &channelEnds) == 0 else { return [] }
+        guard alma_socketpair(Int32(SOCK_STREAM.rawValue), &sync) == 0 else {
+            channelEnds.forEach { close($0) }
+            return []
+        }
+        let parent = getpid()
+        let pid = fork()
+        if pid == 0 {
+            close(channelEnds[0])
+            close(sync[0])
+            close(channel.descriptor)
+            Executor.run(channel: Channel(descriptor: channelEnds[1]), sync: sync[1], parent: parent)
+        }
+        close(channelEnds[1])
+        close(sync[1])
+        let mapped = pid > 0 && alma_map_identity(sync[0], pid, owner.uid, owner.gid) == 0
+        let pidfd = mapped ? alma_pidfd_open(pid) : -1
+        let cause = errno
+        close(sync[0])
+        guard pidfd >= 0 else {
+            close(channelEnds[0])
+            errno = cause
+            return []
+        }
+        return [channelEnds[0], pidfd]
+    }
+
+    private func open(_ params: JSON) -> Int32 {
+        guard let path = params["path"]?.string, let device = params["device"]?.integer,
+            let inode = params["inode"]?.integer
+        else { return invalid() }
+        var flags: UInt32 = 0
+        if params["read_only"]?.bool == true { flags |= ALMA_ATTACH_READ_ONLY.rawValue }
+        if params["recursive"]?.bool == true { flags |= ALMA_ATTACH_RECURSIVE.rawValue }
+        var idmap: Int32 = -1
+        if let map = params["idmap"] {
+            guard let disk = map["disk"].flatMap(Owner.init), let task = map["task"].flatMap(Owner.init) else {
+                return invalid()
+            }
+            idmap = alma_idmap_namespace(disk.uid, disk.gid, task.uid, task.gid)
+            guard idmap >= 0 else { return -1 }
+        }
+        let mount = alma_detached_mount(
+            path, UInt64(bitPattern: device), UInt64(bitPattern: inode), idmap, Int32(flags))
+        let cause = errno
+        if idmap >= 0 { close(idmap) }
+        errno = cause
+        return mount
+    }
+
+    private func make(_ params: JSON) -> Int32 {
+        guard let owner = Owner(params), let bytes = params["bytes"]?.integer, let files = params["files"]?.integer,
+            bytes > 0, files > 0
+        else { return invalid() }
+        return alma_detached_memory(UInt64(bytes), UInt64(files), owner.uid, owner.gid)
+    }
+
+    private func invalid() -> Int32 {
+        errno = EINVAL
+        return -1
+    }
+}
+
+/// A user and a group as numbers outside the sandbox.
+private struct Owner {
+    let uid: uid_t
+    let gid: gid_t
+
+    init?(_ json: JSON) {
+        guard let uid = json["uid"]?.integer.flatMap(uid_t.init(exactly:)),
+            let gid = json["gid"]?.integer.flatMap(gid_t.init(exactly:))
+        else {
+            errno = EINVAL
+            return nil
+        }
+        self.uid = uid
+        self.gid = gid
+    }
+}
+
+/// Collects ended executors between requests. They stay zombies until then, so that no pid means two processes.
+private struct ChildReaper {
+    private let signals: Int32
+
+    init() {
+        signals = alma_child_signals()
+    }
+
+    /// - Returns: false when the channel can give no frame any more.
+    func waitForFrame(on channel: Channel) -> Bool {
+        while true {
+            var polled = [
+                pollfd(fd: channel.descriptor, events: Int16(POLLIN), revents: 0),
+                pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
+            ]
+            if poll(&polled, 2, -1) < 0 {
+                guard errno == EINTR else { return false }
+                continue
+            }
+            if polled[1].revents != 0 { reap() }
+            if polled[0].revents != 0 { return true }
+        }
+    }
+
+    private func reap() {
+        var information = [UInt8](repeating: 0, count: 128)
+        _ = read(signals, &information, information.count)
+        while waitpid(-1, nil, WNOHANG) > 0 {}
+    }
+}

@@ -1,0 +1,135 @@
+import AlmaModel
+import Glibc
+
+/// What lies in /workspace: every entry with what changes when it changes. nil counts stand for too many entries.
+struct WorkspaceListing {
+    struct Entry: Equatable {
+        var inode: ino_t
+        var changed: timespec
+        var isDirectory: Bool
+        var bytes: Int64
+
+        static func == (left: Entry, right: Entry) -> Bool {
+            left.inode == right.inode && left.changed.tv_sec == right.changed.tv_sec
+                && left.changed.tv_nsec == right.changed.tv_nsec
+        }
+    }
+
+    /// More entries than this are not compared.
+    private static let capacity = 20_000
+    private static let depth = 64
+    private static let listed = 1000
+
+    private(set) var entries: [String: Entry] = [:]
+    private(set) var isComplete = true
+
+    /// Blocks in use by all entries, in bytes.
+    var totalBytes: Int64 { entries.values.reduce(0) { $0 + $1.bytes } }
+
+    static func take(for comparison: Assignment.Comparison) -> WorkspaceListing? {
+        switch comparison {
+        case .none: nil
+        case .fresh: WorkspaceListing()
+        case .given: current()
+        }
+    }
+
+    static func current() -> WorkspaceListing {
+        var listing = WorkspaceListing()
+        let root = open("/workspace", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if root >= 0 { listing.walk(root, prefix: "", depth: 0) }
+        return listing
+    }
+
+    /// Takes over `directory`. Never follows a link, never leaves what it was given.
+    private mutating func walk(_ directory: Int32, prefix: String, depth: Int) {
+        guard depth < Self.depth, let stream = fdopendir(directory) else {
+            isComplete = false
+            close(directory)
+            return
+        }
+        defer { closedir(stream) }
+        while isComplete, let entry = readdir(stream) {
+            let name = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { [CChar](UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
+            }
+            let text = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if text != "." && text != ".." { add(name, prefix + text, in: directory, depth) }
+        }
+    }
+
+    private mutating func add(_ name: [CChar], _ path: String, in directory: Int32, _ depth: Int) {
+        var status = stat()
+        guard fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return }
+        guard entries.count < Self.capacity else {
+            isComplete = false
+            return
+        }
+        let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+        entries[path] = Entry(
+            inode: status.st_ino, changed: status.st_ctim, isDirectory: isDirectory,
+            bytes: Int64(status.st_blocks) * 512)
+        guard isDirectory else { return }
+        let child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        if child >= 0 { walk(child, prefix: path + "/", depth: depth + 1) }
+    }
+
+    /// null when there was too much to compare.
+    static func changes(before: WorkspaceListing?, for comparison: Assignment.Comparison) -> JSON {
+        guard let before else { return FileChanges().asJSON }
+        let after = current()
+        guard before.isComplete, after.isComplete else { return .null }
+        var changes = FileChanges()
+        for (path, entry) in after.entries {
+            guard let earlier = before.entries[path] else {
+                changes.created.append(path)
+                continue
+            }
+            // A directory changes with what is in it, which is listed by itself.
+            if earlier != entry, !entry.isDirectory || !earlier.isDirectory { changes.modified.append(path) }
+        }
+        changes.deleted = before.entries.keys.filter { after.entries[$0] == nil }
+        return changes.cut(to: listed).asJSON
+    }
+}
+
+extension FileChanges {
+    fileprivate func cut(to count: Int) -> FileChanges {
+        var result = FileChanges()
+        result.created = Array(created.sorted().prefix(count))
+        result.modified = Array(modified.sorted().prefix(count))
+        result.deleted = Array(deleted.sorted().prefix(count))
+        return result
+    }
+
+    fileprivate var asJSON: JSON {
+        ["created": JSON(created), "modified": JSON(modified), "deleted": JSON(deleted)]
+    }
+}
+
+/// How much a given workspace has grown, looked at seldom enough to cost at most a tenth of one processor.
+struct WorkspaceGrowth {
+    private let bytesBefore: Int64
+    private let filesBefore: Int
+    private let limits: Limits
+    private var nextLook: MonotonicTime
+
+    private static let interval = 0.25
+    private static let share = 10.0
+
+    init(before: WorkspaceListing, limits: Limits) {
+        bytesBefore = before.totalBytes
+        filesBefore = before.entries.count
+        self.limits = limits
+        nextLook = MonotonicTime.now.advanced(by: Self.interval)
+    }
+
+    mutating func isExceeded(now: MonotonicTime) -> Bool {
+        guard now >= nextLook else { return false }
+        let listing = WorkspaceListing.current()
+        let end = MonotonicTime.now
+        nextLook = end.advanced(by: max(Self.interval, end.seconds(since: now) * Self.share))
+        return listing.totalBytes - bytesBefore > limits[.workspace] ?? 0
+            || Int64(listing.entries.count - filesBefore) > limits[.workspaceFiles] ?? 0
+    }
+}
