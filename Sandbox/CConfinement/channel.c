@@ -3,9 +3,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
@@ -17,6 +19,7 @@
 
 int alma_socketpair(int type, int ends[2]) { return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends); }
 int alma_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
+int alma_open_path(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
 int alma_pidfd_open(pid_t pid) { return pidfd_open(pid, 0); }
 int alma_pidfd_kill(int pidfd) { return pidfd_send_signal(pidfd, SIGKILL, NULL, 0); }
 int alma_close_from(int first) { return close_range((unsigned)first, ~0u, 0); }
@@ -123,4 +126,41 @@ pid_t alma_start_program(const char *path, char *const *argv, char *const *envir
     posix_spawnattr_destroy(&attributes);
     errno = result;
     return result == 0 ? pid : -1;
+}
+
+/* ---- for the coordinator ---- */
+
+int alma_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
+
+int alma_epoll_add(int epoll, int descriptor, uint64_t token, int writable)
+{
+    struct epoll_event event = {.events = EPOLLONESHOT | (writable ? EPOLLOUT : EPOLLIN), .data = {.u64 = token}};
+
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
+}
+
+int alma_epoll_remove(int epoll, int descriptor) { return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL); }
+
+int alma_epoll_wait(int epoll, uint64_t *tokens, int capacity)
+{
+    struct epoll_event events[64];
+    int count = epoll_wait(epoll, events, capacity < 64 ? capacity : 64, -1);
+
+    for (int i = 0; i < count; i++)
+        tokens[i] = events[i].data.u64;
+    return count;
+}
+
+static void *thread_body(void *body)
+{
+    ((void (*)(void))body)();
+    return NULL;
+}
+
+int alma_start_thread(void (*body)(void))
+{
+    pthread_t thread;
+    int result = pthread_create(&thread, NULL, thread_body, (void *)body);
+
+    return result != 0 ? -1 : pthread_detach(thread);
 }

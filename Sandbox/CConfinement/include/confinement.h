@@ -222,6 +222,8 @@ int alma_pipe(int ends[2]);
 ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags);
 /* Up to 16 descriptors arrive close-on-exec in `descriptors`; further ones are closed. */
 ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count, int flags);
+/* Only a handle: neither readable nor writable. */
+int alma_open_path(const char *path);
 int alma_pidfd_open(pid_t pid);
 int alma_pidfd_kill(int pidfd);
 int alma_close_from(int first);
@@ -232,10 +234,21 @@ int alma_child_signals(void);
  * but `environment`. Returns its pid. */
 pid_t alma_start_program(const char *path, char *const *argv, char *const *environment, int channel);
 
+/* One-shot readiness, a token each. Returns how many tokens there are. */
+int alma_epoll_create(void);
+int alma_epoll_add(int epoll, int descriptor, uint64_t token, int writable);
+int alma_epoll_remove(int epoll, int descriptor);
+int alma_epoll_wait(int epoll, uint64_t *tokens, int capacity);
+/* A detached thread that runs `body`. */
+int alma_start_thread(void (*body)(void));
+
 /* Peculiar forms that Swift cannot import. */
 int alma_exited(int status);
 int alma_exit_code(int status);
 int alma_signal(int status);
 int alma_die_with_parent(pid_t parent);
+
+
+#include "syscalls.h"
 
 #endif

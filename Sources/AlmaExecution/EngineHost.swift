@@ -1,0 +1,130 @@
+import AlmaModel
+import AlmaPolicy
+import AlmaWire
+import CConfinement
+import Glibc
+import Synchronization
+
+/// What all runs of an engine share: the spawner and what was found out about the host.
+struct EngineHost: Sendable {
+    let spawner: SpawnerClient
+    let workspaces: WorkspaceGuard
+    let cgroups: CgroupHost
+    let owners: OwnerPool
+    let filters: CompiledFilterCache
+    /// Root with the rights to map ids: workspaces are attached with their owner's identity.
+    let isPrivileged: Bool
+
+    /// All layers but those the profile can do without.
+    func requiredLayers(_ profile: SandboxProfile) -> Set<Layer> {
+        var layers = Set(Layer.allCases).subtracting(profile.allowDegraded)
+        #if DEBUG
+        if let switches = getenv("ALMA_TEST_WITHOUT") {
+            let names = String(cString: switches).split(separator: ",").map(String.init)
+            layers.subtract(names.compactMap(Layer.init))
+            if names.contains("no_new_privs") { layers.remove(.capabilities) }
+        }
+        #endif
+        return layers
+    }
+
+    func makeWorkspace(bytes: Int64, files: Int64, for owner: SpawnerClient.Owner) async throws(AlmaError) -> Int32 {
+        do throws(SpawnerClient.Refused) { return try await spawner.make(bytes: bytes, files: files, for: owner) } catch {
+            throw Self.unavailable("a workspace in memory cannot be made", error.cause)
+        }
+    }
+
+    func openWorkspace(_ path: String, for owner: SpawnerClient.Owner) async throws(AlmaError) -> Int32 {
+        let pinned = try workspaces.pin(path)
+        let source = source(pinned, owner: owner, readOnly: false)
+        do throws(SpawnerClient.Refused) { return try await spawner.open(source) } catch {
+            if error.cause == EINVAL, isPrivileged {
+                throw AlmaError(
+                    .isolationUnavailable,
+                    "the filesystem of \(Visible.text(path)) cannot show another owner (no idmapped mounts); "
+                        + "use a directory on ext4, xfs, btrfs or tmpfs, or run ALMA as an ordinary user")
+            }
+            throw Self.unavailable("workspace \(Visible.text(path)) cannot be attached", error.cause)
+        }
+    }
+
+    /// - Throws: `workspace.not_found`, `isolation.unavailable`.
+    func openReadOnly(_ path: String, for owner: SpawnerClient.Owner) async throws(AlmaError) -> Int32 {
+        let pinned: PinnedPath
+        do throws(PinnedPath.Failure) { pinned = try PinnedPath(path) } catch {
+            throw AlmaError(
+                .workspaceNotFound, "mount \(Visible.text(path)): \(String(cString: strerror(error.cause)))")
+        }
+        try workspaces.checkMount(pinned.path)
+        var source = source(pinned, owner: owner, readOnly: true)
+        do throws(SpawnerClient.Refused) { return try await spawner.open(source) } catch {
+            guard error.cause == EINVAL, source.idmap != nil else {
+                throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error.cause)
+            }
+        }
+        // A filesystem without idmapped mounts shows its own ids, which do no harm where nothing can be written.
+        source.idmap = nil
+        do throws(SpawnerClient.Refused) { return try await spawner.open(source) } catch {
+            throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error.cause)
+        }
+    }
+
+    private func source(
+        _ pinned: PinnedPath, owner: SpawnerClient.Owner, readOnly: Bool
+    ) -> MountSource {
+        MountSource(
+            path: pinned.path, device: pinned.device, inode: pinned.inode, readOnly: readOnly, recursive: !isPrivileged,
+            idmap: isPrivileged ? (disk: pinned.owner, task: owner) : nil)
+    }
+
+    private static func unavailable(_ what: String, _ cause: Int32) -> AlmaError {
+        AlmaError(.isolationUnavailable, "\(what): \(String(cString: strerror(cause))); run `alma doctor`")
+    }
+}
+
+/// Who tasks are outside their sandbox. An ordinary user's tasks are that user; root's are each a number nobody else has.
+final class OwnerPool: Sendable {
+    private let fixed: SpawnerClient.Owner?
+    private let base: uid_t
+    private let taken = Mutex<Set<uid_t>>([])
+
+    /// Above what distributions hand out for containers, below 2^31.
+    private static let range: Range<uid_t> = 0x7100_0000..<0x7FFF_0000
+
+    init(isPrivileged: Bool) {
+        fixed = isPrivileged ? nil : .init(uid: geteuid(), gid: getegid())
+        base = uid_t.random(in: Self.range)
+    }
+
+    func take() -> SpawnerClient.Owner {
+        if let fixed { return fixed }
+        return taken.withLock { taken in
+            var slot: uid_t = 0
+            while taken.contains(slot) { slot += 1 }
+            taken.insert(slot)
+            return .init(uid: base + slot, gid: base + slot)
+        }
+    }
+
+    func give(_ owner: SpawnerClient.Owner) {
+        guard fixed == nil else { return }
+        _ = taken.withLock { $0.remove(owner.uid - base) }
+    }
+}
+
+/// Where a caller may put extra mounts.
+enum MountTarget {
+    private static let closed = ["/proc", "/dev", "/sys", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"]
+
+    /// - Throws: `input.invalid`.
+    static func check(_ target: String) throws(AlmaError) {
+        let parts = target.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        let isPlain = target.hasPrefix("/") && !parts.isEmpty && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+        let isClosed = closed.contains { PathText.contains($0, target) || PathText.contains(target, $0) }
+        guard isPlain, !isClosed, !["/workspace", "/tmp"].contains(target), target.utf8.count < 1024 else {
+            throw AlmaError(
+                .inputInvalid, "mount target \(Visible.text(target)) is not allowed: give an absolute path such as /data",
+                details: [.init(field: "mounts", message: "bad target \(Visible.text(target))")])
+        }
+    }
+}

@@ -1,0 +1,136 @@
+import AlmaModel
+import AlmaPolicy
+import AlmaWire
+import CConfinement
+import Glibc
+import Synchronization
+
+/// The coordinator's side of one executor: prepares it, gives it its task, listens, and sees to its end.
+final class ExecutorClient: Sendable {
+    static let prepareID = RequestID.integer(1)
+    static let assignID = RequestID.integer(2)
+
+    /// Seconds for building a sandbox, which takes milliseconds.
+    private static let patience = 20.0
+
+    private let channel: ExecutorChannel
+    private let pidfd: OwnedDescriptor
+    private let reader: Mutex<ExecutorChannel.Reader?>
+    private let nextInput = Mutex<Int64>(100)
+    let initPID: Int32
+
+    /// - Throws: `isolation.unavailable` with the layer, the cause and the fix.
+    static func start(
+        _ plan: RunPlan, filter: CompiledFilter, host: EngineHost, owner: SpawnerClient.Owner
+    ) async throws(AlmaError) -> ExecutorClient {
+        let descriptors: (channel: Int32, pidfd: Int32)
+        do throws(SpawnerClient.Refused) { descriptors = try await host.spawner.spawn(as: owner) } catch {
+            throw ConfinementStage.error(stage: Int64(ALMA_STAGE_USER_NAMESPACE.rawValue), cause: Int64(error.cause))
+        }
+        let pidfd = OwnedDescriptor(adopting: descriptors.pidfd)
+        guard let channel = ExecutorChannel(adopting: descriptors.channel) else {
+            throw AlmaError(.isolationUnavailable, "no more descriptors: raise `ulimit -n`")
+        }
+        await channel.send(.request(prepareID, method: "prepare", params: prepareParams(plan, filter)))
+        let raw = pidfd.withRaw { $0 }
+        // Ends when the answer is there; else the executor dies and the channel with it.
+        let watchdog = Task {
+            if (try? await Task.sleep(for: .seconds(patience))) != nil { _ = alma_pidfd_kill(raw) }
+        }
+        var reader = ExecutorChannel.Reader(channel)
+        // Not to be cut short by a cancelled run: the executor must be told to end in any case.
+        let answer = await Task { [reader] in
+            var reader = reader
+            let message = await reader.next()
+            return (message, reader)
+        }.value
+        watchdog.cancel()
+        await watchdog.value
+        reader = answer.1
+        switch answer.0 {
+        case .response(prepareID, let result):
+            guard let pid = result["init_pid"]?.integer.flatMap({ Int32(exactly: $0) }), pid > 1 else { break }
+            return ExecutorClient(channel: channel, pidfd: pidfd, reader: reader, initPID: pid)
+        case .failure(_, let failure): throw error(failure)
+        default: break
+        }
+        _ = alma_pidfd_kill(raw)
+        throw AlmaError(.runExecutorLost, "the executor ended while it built the sandbox; run `alma doctor`")
+    }
+
+    private init(channel: ExecutorChannel, pidfd: consuming OwnedDescriptor, reader: ExecutorChannel.Reader, initPID: Int32) {
+        self.channel = channel
+        self.pidfd = pidfd
+        self.reader = Mutex(reader)
+        self.initPID = initPID
+    }
+
+    private static func prepareParams(_ plan: RunPlan, _ filter: CompiledFilter) -> JSON {
+        let views = plan.profile.mounts.map { ["path": .string($0.path), "optional": .bool($0.optional)] as JSON }
+        return [
+            "protocol": 1, "views": .array(views), "tmp_bytes": .integer(plan.limits[.tmp] ?? 0),
+            "tmp_files": .integer(plan.limits[.workspaceFiles] ?? 0), "network": .string(plan.network.rawValue),
+            "tool_filter": .string(Base64.encode(filter.program)),
+            "init_filter": .string(Base64.encode(FixedFilters.initFilter.program)),
+            "executor_filter": .string(Base64.encode(FixedFilters.executorFilter.program)),
+        ]
+    }
+
+    /// What an executor's refusal means: a layer that could not be had, or a program that could not be started.
+    static func error(_ failure: RPCError) -> AlmaError {
+        if let stage = failure.data?["stage"]?.integer {
+            return ConfinementStage.error(stage: stage, cause: failure.data?["errno"]?.integer ?? 0)
+        }
+        let missing = (failure.data?["missing"]?.array ?? []).compactMap(\.string)
+        guard !missing.isEmpty else { return AlmaError(.runProtocol, "the executor refused: \(failure.message)") }
+        return AlmaError(
+            .isolationUnavailable,
+            "not in force: \(missing.joined(separator: ", ")); run `alma doctor`, or name them in `allow_degraded`",
+            details: missing.map { .init(field: $0, message: "required by the profile, not in force") })
+    }
+
+    func assign(_ params: JSON, with descriptors: [Int32]) async {
+        await channel.send(.request(Self.assignID, method: "assign", params: params), with: descriptors)
+    }
+
+    /// The next message; nil when the executor is gone. Only one caller at a time.
+    func next() async -> Message? {
+        guard var reader = self.reader.withLock({ reader in
+            defer { reader = nil }
+            return reader
+        }) else { return nil }
+        let message = await reader.next()
+        self.reader.withLock { $0 = reader }
+        return message
+    }
+
+    func sendInput(_ bytes: [UInt8], isLast: Bool) async {
+        let id = nextInput.withLock { id in
+            id += 1
+            return id
+        }
+        let params: JSON = ["base64": .string(Base64.encode(bytes)), "eof": .bool(isLast)]
+        await channel.send(.request(.integer(id), method: "stdin", params: params))
+    }
+
+    /// Asks the executor to end its task; one that has none yet just ends.
+    func cancel() {
+        // Nobody waits for it: the end shows in `next`.
+        Task { await channel.send(.notification(method: "cancel", params: [:])) }
+    }
+
+    /// Ends the executor and with it its task, whatever state they are in.
+    func kill() { _ = pidfd.withRaw { alma_pidfd_kill($0) } }
+
+    /// Closes the channel, on which the executor ends by itself, and returns when it is gone.
+    func end() async {
+        channel.shutdown()
+        let raw = pidfd.withRaw { $0 }
+        // Not cut short by a cancelled run; awaited at once.
+        await Task {
+            let watchdog = Task { if (try? await Task.sleep(for: .seconds(5))) != nil { _ = alma_pidfd_kill(raw) } }
+            await Reactor.shared.wait(for: .readable, on: raw)
+            watchdog.cancel()
+        }.value
+    }
+}

@@ -1,0 +1,79 @@
+import AlmaModel
+import AlmaPolicy
+
+/// One call with everything about it decided: nothing of it has been started yet.
+struct RunPlan: Sendable {
+    let id: String
+    let call: ToolCall
+    let tool: Tool
+    let profile: SandboxProfile
+    let policy: PolicyStamp
+    /// Complete: an amount for every key.
+    let limits: Limits
+    let network: NetworkMode
+    let task: ToolTask
+    let environment: [String]
+    let environmentDropped: [String]
+
+    /// - Throws: `tool.not_found`, `input.invalid`: what can be no run at all. Other errors are the result of one.
+    static func check(_ call: ToolCall, _ registry: ToolRegistry) throws(AlmaError) -> Tool {
+        let tool = try registry.find(call.tool)
+        try InputSchema(schema: tool.description.inputSchema).check(call.input, of: tool.description.name)
+        return tool
+    }
+
+    /// - Throws: what ends the run before it starts, as `denied` or `failed`.
+    init(id: String, call: ToolCall, tool: Tool, policy: Policy, stamp: PolicyStamp) throws(AlmaError) {
+        guard let profile = policy.profiles[tool.profile] else {
+            throw AlmaError(
+                .policyInvalid, "policy \(policy.name) has no profile \(tool.profile), which \(tool.description.name) needs")
+        }
+        self.id = id
+        self.call = call
+        self.tool = tool
+        self.profile = profile
+        self.policy = stamp
+        task = try tool.task(call, profile)
+        limits = try Self.limits(call, task, profile)
+        network = call.network ?? profile.network
+        (environment, environmentDropped) = TaskEnvironment.make(call.environment)
+    }
+
+    /// The profile's limits with what the caller wants instead; beyond the profile's maximum the call is denied.
+    private static func limits(_ call: ToolCall, _ task: ToolTask, _ profile: SandboxProfile) throws(AlmaError) -> Limits {
+        var wanted = call.limits
+        if let timeout = task.timeout { wanted[.wall] = min(timeout, wanted[.wall] ?? .max) }
+        for (key, amount) in wanted.amounts {
+            let most = max(profile.maximum[key] ?? 0, profile.limits[key] ?? 0)
+            guard amount <= most else {
+                throw AlmaError(
+                    .policyLimitExceeded,
+                    "\(key.rawValue) \(key.unit.format(amount)) is more than profile \(profile.name) allows "
+                        + "(\(key.unit.format(most))); ask for less, or raise `max.\(key.rawValue)` in the policy",
+                    details: [.init(field: "limits.\(key.rawValue)", message: "at most \(key.unit.format(most))")])
+            }
+            guard amount >= key.minimum else {
+                throw AlmaError(
+                    .inputInvalid,
+                    "\(key.rawValue) \(key.unit.format(amount)) is too little to start anything; "
+                        + "the least is \(key.unit.format(key.minimum))",
+                    details: [.init(field: "limits.\(key.rawValue)", message: "at least \(key.unit.format(key.minimum))")])
+            }
+        }
+        var limits = profile.limits.overridden(by: wanted)
+        // More processor time than this cannot be used within the wall time unless there are many processors.
+        if wanted[.cpu] == nil, let wall = wanted[.wall], let cpu = limits[.cpu], wall > cpu { limits[.cpu] = wall }
+        return limits
+    }
+
+    var filterKind: SeccompCompiler.Kind {
+        if case .operation = task.work { .operation } else { .program }
+    }
+
+    /// A result with what is known before anything has run.
+    func emptyResult(status: RunStatus) -> ToolResult {
+        ToolResult(
+            status: status, runID: id, tool: tool.description.name, timeout: Double(limits[.wall] ?? 0) / 1000,
+            policy: policy)
+    }
+}

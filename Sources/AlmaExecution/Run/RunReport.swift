@@ -1,0 +1,72 @@
+import AlmaModel
+import AlmaWire
+import CConfinement
+
+/// What an executor says at the end of its task, read with distrust: what is missing or senseless counts as nothing.
+struct RunReport: Sendable {
+    var endedBy: String?
+    var waitStatus: Int32?
+    var execErrno: Int32?
+    var usage = Usage()
+    var stdoutBytes: Int64
+    var stderrBytes: Int64
+    var denied: [(number: Int32, count: Int64)]
+    var files: FileChanges?
+    var layers: [Layer: LayerState]
+
+    private static let mostPaths = 1000
+    private static let mostDenials = 64
+
+    init(_ json: JSON) {
+        endedBy = json["ended_by"]?.string
+        waitStatus = json["wait_status"]?.integer.flatMap { Int32(exactly: $0) }
+        execErrno = json["exec_errno"]?.integer.flatMap { Int32(exactly: $0) }
+        usage.wallMilliseconds = Double(Self.count(json["wall_us"])) / 1000
+        usage.cpuMilliseconds = Double(Self.count(json["cpu_us"])) / 1000
+        usage.maxRSSKiB = Self.count(json["max_rss_kib"])
+        usage.processesPeak = Self.count(json["processes_peak"])
+        stdoutBytes = Self.count(json["stdout_bytes"])
+        stderrBytes = Self.count(json["stderr_bytes"])
+        denied = (json["denied"]?.array ?? []).prefix(Self.mostDenials).compactMap { entry in
+            guard let number = entry["number"]?.integer.flatMap({ Int32(exactly: $0) }) else { return nil }
+            return (number, Self.count(entry["count"]))
+        }
+        files = json["files"].flatMap(Self.files)
+        var layers: [Layer: LayerState] = [:]
+        for layer in Layer.allCases {
+            layers[layer] = json["isolation"]?[layer.rawValue]?.string.flatMap(LayerState.init) ?? .off
+        }
+        self.layers = layers
+    }
+
+    private static func count(_ json: JSON?) -> Int64 { min(max(0, json?.integer ?? 0), 1 << 50) }
+
+    private static func files(_ json: JSON) -> FileChanges? {
+        guard json.members != nil else { return nil }
+        var changes = FileChanges()
+        changes.created = paths(json["created"])
+        changes.modified = paths(json["modified"])
+        changes.deleted = paths(json["deleted"])
+        return changes
+    }
+
+    private static func paths(_ json: JSON?) -> [String] {
+        (json?.array ?? []).prefix(mostPaths).compactMap(\.string).filter { !$0.isEmpty && $0.utf8.count <= 4096 }
+    }
+}
+
+/// How a program ended, from a wait status.
+enum ProgramEnd: Sendable, Equatable {
+    case exited(Int32)
+    case signal(Int32)
+
+    init?(waitStatus: Int32) {
+        if alma_exited(waitStatus) != 0 {
+            self = .exited(alma_exit_code(waitStatus))
+        } else if alma_signal(waitStatus) != 0 {
+            self = .signal(alma_signal(waitStatus))
+        } else {
+            return nil
+        }
+    }
+}

@@ -1,0 +1,225 @@
+import AlmaModel
+import AlmaPolicy
+import AlmaWire
+import CConfinement
+import Glibc
+import Synchronization
+
+/// One run from decided plan to result: gets an executor, hands it the task, moves streams, takes everything down.
+final class RunSession: Sendable {
+    private let plan: RunPlan
+    private let connections: RunConnections
+    private let host: EngineHost
+    private let control = RunControl()
+
+    init(plan: RunPlan, connections: RunConnections, host: EngineHost) {
+        self.plan = plan
+        self.connections = connections
+        self.host = host
+    }
+
+    /// Ends the run as `cancelled`; may be called at any time, from anywhere, more than once.
+    func cancel() { control.cancel() }
+
+    /// - Throws: what became no run: `workspace.*`, `isolation.unavailable`.
+    func perform() async throws(AlmaError) -> ToolResult {
+        let owner = host.owners.take()
+        defer { host.owners.give(owner) }
+        let workspace = try await RunWorkspace.open(plan, host: host, owner: owner)
+        let mounts = try await openMounts(owner)
+        defer { mounts.forEach { close($0) } }
+        let cgroup = Cgroup.make(
+            on: host.cgroups, name: "alma-\(getpid())-\(plan.id)", memory: plan.limits[.memory] ?? 0,
+            processes: plan.limits[.processes] ?? 0)
+        let filter = try host.filters.filter(
+            plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
+        do {
+            let executor = try await ExecutorClient.start(plan, filter: filter, host: host, owner: owner)
+            control.started(executor)
+            let result = try await run(executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
+            await executor.end()
+            await remove(cgroup)
+            return result
+        } catch {
+            await control.executor?.end()
+            await remove(cgroup)
+            throw error
+        }
+    }
+
+    private func openMounts(_ owner: SpawnerClient.Owner) async throws(AlmaError) -> [Int32] {
+        var opened: [Int32] = []
+        for mount in plan.call.mounts {
+            do throws(AlmaError) {
+                try MountTarget.check(mount.target)
+                opened.append(try await host.openReadOnly(mount.source, for: owner))
+            } catch {
+                opened.forEach { close($0) }
+                throw error
+            }
+        }
+        return opened
+    }
+
+    private func run(
+        _ executor: ExecutorClient, workspace: RunWorkspace, mounts: [Int32], cgroup: Cgroup?, filter: CompiledFilter
+    ) async throws(AlmaError) -> ToolResult {
+        if let cgroup, !cgroup.attach(executor.initPID) {
+            throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
+        }
+        var facts = ResultBuilder.CgroupFacts()
+        if let cgroup, cgroup.holds(
+            executor.initPID, memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0)
+        {
+            facts.memory = cgroup.mechanism
+            facts.processes = cgroup.mechanism
+        }
+        var stdout = OutputKeeper(limit: keptOutput)
+        var stderr = OutputKeeper(limit: keptOutput)
+        let assignment = AssignmentMessage(
+            plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
+        await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)
+        assignment.closeDescriptors()
+        let answer = await converse(executor, &stdout, &stderr)
+        let report = try Self.report(answer, executor, control)
+        if let cgroup {
+            facts.outOfMemory = cgroup.outOfMemoryKills > 0
+            facts.forksRefused = cgroup.refusedForks > 0
+        }
+        let result = ResultBuilder(
+            plan: plan, report: report, stdout: stdout, stderr: stderr, denials: filter.denials, cgroupFacts: facts
+        ).build()
+        if let directory = connections.copyOut { try workspace.copy(result.files, to: directory) }
+        return result
+    }
+
+    /// An operation's answer must arrive whole.
+    private var keptOutput: Int64 {
+        if case .operation = plan.task.work { return Int64(FrameReader.standardLimit) }
+        return plan.limits[.output] ?? 0
+    }
+
+    /// Moves standard input and output until the executor answers; nil when it died without an answer.
+    private func converse(
+        _ executor: ExecutorClient, _ stdout: inout OutputKeeper, _ stderr: inout OutputKeeper
+    ) async -> Message? {
+        let (acknowledged, acknowledge) = AsyncStream<Bool>.makeStream()
+        // Awaited below, after it has been cancelled.
+        let feeding = Task { await feed(executor, acknowledged) }
+        // Ends with the run; kills an executor that does not keep its own deadline.
+        let watchdog = Task { await watch(executor) }
+        var answer: Message?
+        var budget = (plan.limits[.outputTotal] ?? 0) + Int64(FrameReader.standardLimit)
+        reading: while let message = await executor.next() {
+            switch message {
+            case .notification("output", let params):
+                guard let chunk = Self.chunk(params), budget > 0 else { break reading }
+                budget -= Int64(chunk.bytes.count)
+                if chunk.stream == .stdout { stdout.append(chunk.bytes) } else { stderr.append(chunk.bytes) }
+                await control.whileClientIsSlow { await connections.output?(chunk) }
+            case .notification: continue
+            case .response(ExecutorClient.assignID, _), .failure(ExecutorClient.assignID, _):
+                answer = message
+                break reading
+            case .response(_, let result): acknowledge.yield(result["open"]?.bool ?? false)
+            default: break reading
+            }
+        }
+        watchdog.cancel()
+        feeding.cancel()
+        acknowledge.finish()
+        await feeding.value
+        await watchdog.value
+        return answer
+    }
+
+    private static func chunk(_ params: JSON) -> OutputChunk? {
+        guard let stream = params["stream"]?.string.flatMap(OutputChunk.Stream.init),
+            let bytes = params["base64"]?.string.flatMap(Base64.decode)
+        else { return nil }
+        return OutputChunk(stream: stream, bytes: bytes)
+    }
+
+    private func feed(_ executor: ExecutorClient, _ acknowledged: AsyncStream<Bool>) async {
+        var acknowledgements = acknowledged.makeAsyncIterator()
+        while !Task.isCancelled {
+            let piece = await connections.input?()
+            if Task.isCancelled { return }
+            await executor.sendInput(piece ?? [], isLast: piece == nil)
+            guard piece != nil, await acknowledgements.next() == true else { return }
+        }
+    }
+
+    /// Wall time plus what an honest executor needs to kill, drain and compare.
+    private static let grace = 10.0
+
+    private func watch(_ executor: ExecutorClient) async {
+        var left = Double(plan.limits[.wall] ?? 0) / 1000 + Self.grace
+        while left > 0 {
+            let slice = control.isCancelled ? min(left, 2) : min(left, 1)
+            guard (try? await Task.sleep(for: .seconds(slice))) != nil else { return }
+            if control.isCancelled { break }
+            if !control.isClientSlow { left -= slice }
+        }
+        if control.isCancelled { guard (try? await Task.sleep(for: .seconds(2))) != nil else { return } }
+        executor.kill()
+    }
+
+    private static func report(
+        _ answer: Message?, _ executor: ExecutorClient, _ control: RunControl
+    ) throws(AlmaError) -> RunReport {
+        switch answer {
+        case .response(_, let result): return RunReport(result)
+        case .failure(_, let error): throw ExecutorClient.error(error)
+        default:
+            guard control.isCancelled else {
+                throw AlmaError(.runExecutorLost, "the executor was ended from outside; the task died with it")
+            }
+            return RunReport(["ended_by": "cancel"])
+        }
+    }
+
+    private func remove(_ cgroup: Cgroup?) async {
+        guard let cgroup else { return }
+        // The kernel takes a moment to let go of processes that are already reaped.
+        for _ in 0..<200 where !cgroup.remove() { try? await Task.sleep(for: .milliseconds(2)) }
+    }
+}
+
+/// What may be asked of a run while it goes on.
+final class RunControl: Sendable {
+    private struct State {
+        var executor: ExecutorClient?
+        var isCancelled = false
+        var isClientSlow = false
+    }
+
+    private let state = Mutex(State())
+
+    var executor: ExecutorClient? { state.withLock { $0.executor } }
+    var isCancelled: Bool { state.withLock { $0.isCancelled } }
+    var isClientSlow: Bool { state.withLock { $0.isClientSlow } }
+
+    func started(_ executor: ExecutorClient) {
+        let isCancelled = state.withLock { state in
+            state.executor = executor
+            return state.isCancelled
+        }
+        if isCancelled { executor.cancel() }
+    }
+
+    func cancel() {
+        let executor = state.withLock { state in
+            state.isCancelled = true
+            return state.executor
+        }
+        executor?.cancel()
+    }
+
+    /// The task's own clock runs on meanwhile; ours does not hold the client's slowness against the executor.
+    func whileClientIsSlow(_ body: () async -> Void) async {
+        state.withLock { $0.isClientSlow = true }
+        await body()
+        state.withLock { $0.isClientSlow = false }
+    }
+}

@@ -1,0 +1,51 @@
+import AlmaModel
+import AlmaWire
+import Glibc
+
+/// The workspace of one run as a detached mount: an empty filesystem in memory, or a directory of the host.
+final class RunWorkspace: Sendable {
+    /// How the executor tells what changed.
+    let comparison: String
+    private let mount: OwnedDescriptor?
+
+    private init(comparison: String, mount: consuming OwnedDescriptor?) {
+        self.comparison = comparison
+        self.mount = mount
+    }
+
+    /// The mount's descriptor, still ours; none when the task has no workspace.
+    var descriptors: [Int32] {
+        switch mount {
+        case .some(let mount): [mount.withRaw { $0 }]
+        case .none: []
+        }
+    }
+
+    /// - Throws: `workspace.not_found`, `workspace.unsafe`, `isolation.unavailable`.
+    static func open(
+        _ plan: RunPlan, host: EngineHost, owner: SpawnerClient.Owner
+    ) async throws(AlmaError) -> RunWorkspace {
+        guard plan.task.usesWorkspace else { return RunWorkspace(comparison: "none", mount: nil) }
+        switch plan.call.workspace {
+        case .fresh:
+            let mount = try await host.makeWorkspace(
+                bytes: plan.limits[.workspace] ?? 0, files: plan.limits[.workspaceFiles] ?? 0, for: owner)
+            return RunWorkspace(comparison: "fresh", mount: OwnedDescriptor(adopting: mount))
+        case .directory(let path):
+            let mount = try await host.openWorkspace(path, for: owner)
+            return RunWorkspace(comparison: "given", mount: OwnedDescriptor(adopting: mount))
+        }
+    }
+
+    /// Copies what the task made to an existing directory: all of a fresh workspace, what changed in a given one.
+    /// Called when nothing of the task lives any more.
+    func copy(_ changes: FileChanges?, to directory: String) throws(AlmaError) {
+        guard let root = descriptors.first else { return }
+        let copier = try WorkspaceCopier(from: root, to: directory)
+        if comparison == "fresh" {
+            try copier.copyAll()
+        } else {
+            for path in (changes?.created ?? []) + (changes?.modified ?? []) { try copier.copy(path) }
+        }
+    }
+}

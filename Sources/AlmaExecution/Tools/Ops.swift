@@ -1,0 +1,2 @@
+import AlmaModel
+extension ToolDescription { static let operations: [ToolDescription] = [] }

@@ -1,0 +1,64 @@
+import AlmaModel
+import AlmaPolicy
+
+extension Tool {
+    static let python = Tool(description: .python, profile: "python") { call, profile throws(AlmaError) in
+        let interpreter = try interpreter("python", profile, package: "python3")
+        let isIsolated = call.input["environment"] == "isolated"
+        let flags = isIsolated ? ["-I", "-S"] : []
+        let source = Source(call, code: "code", name: "code.py", shownAs: "<string>")
+        let arguments = ["python3"] + flags + ["-c", Runners.python, source.path, source.shown]
+        return ToolTask(
+            work: .program(interpreter, arguments: arguments + strings(call.input["args"])), script: source.script,
+            timeout: timeout(call.input), usesWorkspace: !isIsolated)
+    }
+
+    static let javascript = Tool(description: .javascript, profile: "javascript") { call, profile throws(AlmaError) in
+        let interpreter = try interpreter("javascript", profile, package: "nodejs")
+        let source = Source(call, code: "code", name: "code.js", shownAs: "[eval]")
+        let arguments = ["node", "-e", Runners.javascript, "--", source.path, source.shown]
+        return ToolTask(
+            work: .program(interpreter, arguments: arguments + strings(call.input["args"])), script: source.script,
+            timeout: timeout(call.input))
+    }
+
+    static let shell = Tool(description: .shell, profile: "shell") { call, profile throws(AlmaError) in
+        let arguments: [String]
+        let program: String
+        if let command = call.input["command"]?.string {
+            program = try interpreter("shell", profile, package: "dash")
+            arguments = ["sh", "-c", command]
+        } else {
+            arguments = strings(call.input["argv"])
+            program = arguments.first ?? ""
+        }
+        guard !program.isEmpty, !arguments.contains(where: { $0.utf8.contains(0) }) else {
+            let detail = AlmaError.Detail(field: "argv", message: "needs a program name and no NUL character")
+            throw AlmaError(.inputInvalid, "input of shell: argv needs a program name and no NUL character", details: [detail])
+        }
+        return ToolTask(
+            work: .program(program, arguments: arguments), script: call.script, timeout: timeout(call.input))
+    }
+}
+
+/// Where the text of a program comes from: the input itself, a script that the client read, or a file of the workspace.
+private struct Source {
+    /// Inside the sandbox.
+    var path: String
+    /// In tracebacks and as argv[0].
+    var shown: String
+    var script: Script?
+
+    init(_ call: ToolCall, code field: String, name: String, shownAs: String) {
+        if let code = call.input[field]?.string {
+            script = Script(typedPath: name, contents: Array(code.utf8))
+            path = "/run/alma/\(name)"
+            shown = shownAs
+            return
+        }
+        let file = call.input["file"]?.string ?? ""
+        path = file
+        script = call.script
+        if let given = call.script, given.sandboxPath == file { shown = given.typedPath } else { shown = file }
+    }
+}

@@ -1,0 +1,1 @@
+extension Runners { static let python = "" }
