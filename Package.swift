@@ -38,6 +38,10 @@ let package = Package(
         .executableTarget(
             name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "CConfinement"], path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
+        .testTarget(
+            name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
+            exclude: ["Golden"]),
+        .testTarget(name: "AlmaExecutionTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -20,7 +20,7 @@ struct Run: Verb {
 
             Amounts: 500ms 10s 2m 1h; 512B 64KiB 256MiB 4GiB.
 
-            Example: echo 3 | alma run --timeout 5s --memory 128MiB -c 'print(int(input())**2)'
+            Example: echo 3 | alma run --timeout 5s -c 'print(int(input())**2)'
             """)
 
     @OptionGroup var common: CommonOptions

@@ -78,8 +78,8 @@ struct Session: Sendable {
     }
 
     private func finish(_ result: ToolResult, _ showing: Showing, _ writeFailure: Int32?) -> Int32 {
-        if showing == .json, !StandardDescriptors.write(Console.json(result.json, oneLine: oneLine) + "\n", to: 1) {
-            return console.report(AlmaError(.fileFailed, "cannot write the result: \(Paths.reason(errno))"))
+        if showing == .json, !printed(result.json) {
+            return console.report(AlmaError(.fileFailed, "cannot write the result to standard output"))
         }
         if let writeFailure, writeFailure != EPIPE {
             return console.report(AlmaError(.fileFailed, "cannot write the output: \(Paths.reason(writeFailure))"))
@@ -92,10 +92,12 @@ struct Session: Sendable {
     private func fail(_ error: AlmaError, _ showing: Showing) -> Int32 {
         // Nothing ran in it, so it is empty.
         if let kept { rmdir(kept) }
-        if showing == .json {
-            StandardDescriptors.write(Console.json(error.resultJSON(tool: call.tool), oneLine: oneLine) + "\n", to: 1)
-        }
+        if showing == .json { _ = printed(error.resultJSON(tool: call.tool)) }
         return console.report(error)
+    }
+
+    private func printed(_ json: JSON) -> Bool {
+        StandardDescriptors.write(Console.json(json, oneLine: oneLine) + "\n", to: STDOUT_FILENO)
     }
 
     /// A name nobody else has: 128 random bits.
@@ -130,8 +132,11 @@ extension SandboxOptions {
             return (name: String(text[..<equals]), value: String(text[text.index(after: equals)...]))
         }
         let hidden = try secret.map { name in
-            guard !name.isEmpty, !name.contains("="), let value = variable(name) else {
-                throw UsageError("--secret takes the name of a variable that is set in your environment")
+            guard !name.isEmpty, !name.contains("=") else {
+                throw UsageError("--secret takes only the name of a variable; its value comes from your environment")
+            }
+            guard let value = variable(name) else {
+                throw UsageError("--secret \(name): that variable is not set in your environment")
             }
             return (name: name, value: value)
         }
