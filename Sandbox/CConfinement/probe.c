@@ -2,14 +2,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sched.h>
-#include <signal.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -87,9 +85,8 @@ static int enter(int flags) {
         return -1;
     if (write_text("/proc/self/setgroups", "deny") < 0 && errno != ENOENT)
         return -1;
-    if (write_map("/proc/self/uid_map", 1000, uid) < 0)
-        return -1;
-    if (write_map("/proc/self/gid_map", 1000, gid) < 0)
+    if (write_map("/proc/self/uid_map", 1000, uid) < 0 ||
+        write_map("/proc/self/gid_map", 1000, gid) < 0)
         return -1;
     return flags != 0 ? unshare(flags) : 0;
 }
@@ -145,9 +142,7 @@ static int try_mount_api(const char *unused) {
     if (try_mount(NULL) < 0)
         return -1;
     tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
-    if (tree < 0)
-        return -1;
-    tmpfs = detached("tmpfs");
+    tmpfs = tree < 0 ? -1 : detached("tmpfs");
     if (tmpfs < 0)
         return -1;
     if (mount_setattr(tmpfs, "", AT_EMPTY_PATH, &attr, sizeof attr) < 0)

@@ -35,7 +35,8 @@ struct DoctorVerb: Verb {
         let width = report.checks.map(\.name.count).max() ?? 0
         var lines: [String] = []
         for check in report.checks where !briefly || check.state != .pass {
-            let state = coloured ? "\u{1B}[\(colour(check.state))m\(check.state.rawValue)\u{1B}[0m" : check.state.rawValue
+            let state =
+                coloured ? "\u{1B}[\(colour(check.state))m\(check.state.rawValue)\u{1B}[0m" : check.state.rawValue
             lines.append("\(state)  \(check.name.padded(to: width))  \(visible(check.detail))")
             if let cause = check.cause { lines.append("      cause: \(visible(cause))") }
             if let fix = check.fix { lines.append("      fix:   \(visible(fix))") }

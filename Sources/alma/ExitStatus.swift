@@ -33,7 +33,9 @@ enum ExitStatus {
 extension AlmaError {
     /// In the place of a ToolResult, for `--json`, when the call became no run.
     func resultJSON(tool: String) -> JSON {
-        let details = details.map { JSON.object([.init("field", .string($0.field)), .init("message", .string($0.message))]) }
+        let details = details.map {
+            JSON.object([.init("field", .string($0.field)), .init("message", .string($0.message))])
+        }
         return [
             "success": false, "result": nil, "error": .string(message), "execution_time": 0,
             "metadata": [

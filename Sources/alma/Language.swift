@@ -45,7 +45,8 @@ enum Language: Equatable {
     }
 
     private static func pathExtension(_ path: String) -> String? {
-        guard let name = path.split(separator: "/").last, let dot = name.lastIndex(of: "."), dot > name.startIndex else {
+        guard let name = path.split(separator: "/").last, let dot = name.lastIndex(of: "."), dot > name.startIndex
+        else {
             return nil
         }
         return name[name.index(after: dot)...].lowercased()
@@ -71,7 +72,9 @@ enum Language: Equatable {
         let name = baseName(words[0])
         if isPython(name) { return .python }
         if name == "node" || name == "nodejs" { return .javascript }
-        if shells.contains(name) { return .shell([words[0].contains("/") ? words[0] : "/bin/\(name)"] + words.dropFirst()) }
+        if shells.contains(name) {
+            return .shell([words[0].contains("/") ? words[0] : "/bin/\(name)"] + words.dropFirst())
+        }
         return .interpreted(words)
     }
 

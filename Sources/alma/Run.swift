@@ -38,6 +38,8 @@ struct Run: Verb {
         }
         let launch = try Launch(arguments, tool: tool, directory: surroundings.directory)
         let session = try Session(common, sandbox, launch.call, surroundings)
-        return .job { await session.run(showing: common.json ? .json : .program(input: !launch.readsStandardInput), $0) }
+        return .job {
+            await session.run(showing: common.json ? .json : .program(input: !launch.readsStandardInput), $0)
+        }
     }
 }

@@ -42,7 +42,8 @@ struct LimitOptions: ParsableArguments {
     var memory: Int64?
     @Option(name: .name(of: .processes), help: .of(.processes, "Processes and threads"), transform: amount(.processes))
     var processes: Int64?
-    @Option(name: .name(of: .openFiles), help: .of(.openFiles, "Open files of a process"), transform: amount(.openFiles))
+    @Option(
+        name: .name(of: .openFiles), help: .of(.openFiles, "Open files of a process"), transform: amount(.openFiles))
     var openFiles: Int64?
     @Option(name: .name(of: .fileSize), help: .of(.fileSize, "Size of one file"), transform: amount(.fileSize))
     var fileSize: Int64?
@@ -87,11 +88,12 @@ extension NameSpecification {
 
 extension ArgumentHelp {
     fileprivate static func of(_ key: LimitKey, _ abstract: String) -> Self {
-        let value = switch key.unit {
-        case .duration: "time"
-        case .bytes: "size"
-        case .count: "n"
-        }
+        let value =
+            switch key.unit {
+            case .duration: "time"
+            case .bytes: "size"
+            case .count: "n"
+            }
         return ArgumentHelp("\(abstract).", valueName: value)
     }
 }

@@ -10,7 +10,10 @@ struct Version: Verb {
     var json = false
 
     func perform(in surroundings: Surroundings) throws -> Outcome {
-        let text = json ? JSON.object([.init("name", "alma"), .init("version", .string(almaVersion))]).compact : "alma \(almaVersion)"
+        let text =
+            json
+            ? JSON.object([.init("name", "alma"), .init("version", .string(almaVersion))]).compact
+            : "alma \(almaVersion)"
         return .done(StandardDescriptors.write(text + "\n", to: STDOUT_FILENO) ? 0 : 125)
     }
 }

@@ -16,7 +16,8 @@ struct ExitStatusTests {
     @Test(
         "each end has its status",
         arguments: [
-            (RunStatus.ok, 0), (.error, 1), (.timeout, 124), (.killed, 137), (.cancelled, 130), (.denied, 126), (.failed, 125),
+            (RunStatus.ok, 0), (.error, 1), (.timeout, 124), (.killed, 137), (.cancelled, 130), (.denied, 126),
+            (.failed, 125),
         ] as [(RunStatus, Int32)])
     func ends(status: RunStatus, expected: Int32) {
         #expect(ExitStatus.of(result(status)) == expected)
@@ -25,7 +26,12 @@ struct ExitStatusTests {
     @Test("a program's own status and signal come through")
     func own() {
         #expect(ExitStatus.of(result(.error) { $0.result = ["return_code": 7] }) == 7)
-        #expect(ExitStatus.of(result(.error) { $0.result = ["return_code": -11]; $0.signal = 11 }) == 139)
+        #expect(
+            ExitStatus.of(
+                result(.error) {
+                    $0.result = ["return_code": -11]
+                    $0.signal = 11
+                }) == 139)
         #expect(ExitStatus.of(result(.error) { $0.result = ["return_code": 0] }) == 1)
     }
 
@@ -51,7 +57,8 @@ struct ExitStatusTests {
 
 @Suite("What is explained after a run")
 struct ExplanationTests {
-    private let denied = DeniedCall(kind: "syscall", name: "socket", count: 2, rule: "network: none", hint: "use --network loopback")
+    private let denied = DeniedCall(
+        kind: "syscall", name: "socket", count: 2, rule: "network: none", hint: "use --network loopback")
 
     @Test("nothing, when it went well")
     func silent() {
@@ -64,17 +71,29 @@ struct ExplanationTests {
         #expect(
             Explanation.lines(result(.timeout) { $0.limit = .wall }) == ["stopped after 2s; raise it with --timeout"])
         #expect(
-            Explanation.lines(result(.killed) { $0.limit = .workspace; $0.error = "the workspace grew too large" })
+            Explanation.lines(
+                result(.killed) {
+                    $0.limit = .workspace
+                    $0.error = "the workspace grew too large"
+                })
                 == ["the workspace grew too large; raise it with --workspace-size"])
         #expect(
-            Explanation.lines(result(.error) { $0.limit = .processes; $0.result = ["return_code": 1] })
+            Explanation.lines(
+                result(.error) {
+                    $0.limit = .processes
+                    $0.result = ["return_code": 1]
+                })
                 == ["the program met its limit processes; raise it with --processes"])
     }
 
     @Test("which calls were refused, by what, and what helps")
     func refusals() {
         #expect(
-            Explanation.lines(result(.error) { $0.deniedCalls = [denied]; $0.result = ["return_code": 1] })
+            Explanation.lines(
+                result(.error) {
+                    $0.deniedCalls = [denied]
+                    $0.result = ["return_code": 1]
+                })
                 == ["refused: socket (2 times), by network: none; use --network loopback"])
         let many = [DeniedCall](repeating: denied, count: 5)
         #expect(Explanation.lines(result(.error) { $0.deniedCalls = many }).last == "and 2 more; --json shows all")
@@ -82,7 +101,8 @@ struct ExplanationTests {
 
     @Test("a signal by its name, and variables left out")
     func others() {
-        #expect(Explanation.lines(result(.error) { $0.signal = 11 }) == ["the program was ended by signal 11 (SIGSEGV)"])
+        #expect(
+            Explanation.lines(result(.error) { $0.signal = 11 }) == ["the program was ended by signal 11 (SIGSEGV)"])
         #expect(
             Explanation.lines(result(.ok) { $0.environmentDropped = ["LD_PRELOAD"] })
                 == ["left out unsafe variables: LD_PRELOAD"])

@@ -40,7 +40,8 @@ struct HelpTests {
 
 func compare(_ text: String, _ name: String) throws {
     let tests = ProcessInfo.processInfo.environment["ALMA_TEST_SOURCES"].map { $0 + "/Tests/AlmaCLITests/X.swift" }
-    let file = URL(fileURLWithPath: tests ?? #filePath).deletingLastPathComponent().appendingPathComponent("Golden/\(name)")
+    let file = URL(fileURLWithPath: tests ?? #filePath).deletingLastPathComponent().appendingPathComponent(
+        "Golden/\(name)")
     if ProcessInfo.processInfo.environment["ALMA_UPDATE_GOLDEN"] != nil {
         try text.write(to: file, atomically: true, encoding: .utf8)
     }

@@ -14,7 +14,8 @@ struct LanguageTests {
             ("a.sh", "#!/bin/bash -e\n", .shell(["/bin/bash", "-e"])),
             ("a.py", "#!/bin/sh\n", .python), ("a", "#!/usr/bin/python3\nx", .python),
             ("a", "#! /usr/bin/env python3.11 \n", .python), ("a", "#!/usr/bin/env -S node --x\n", .javascript),
-            ("a", "#!/bin/dash\n", .shell(["/bin/dash"])), ("a", "#!/usr/bin/perl -w\n", .interpreted(["/usr/bin/perl", "-w"])),
+            ("a", "#!/bin/dash\n", .shell(["/bin/dash"])),
+            ("a", "#!/usr/bin/perl -w\n", .interpreted(["/usr/bin/perl", "-w"])),
             ("a", "#!/usr/bin/env perl\n", .interpreted(["/usr/bin/env", "perl"])),
             ("a.py", "\u{7F}ELF", .binary), ("-", "print(1)", .python), ("-", "#!/bin/sh\n", .shell(["/bin/sh"])),
         ])
@@ -65,7 +66,10 @@ struct LaunchTests {
 
     @Test("other interpreters and binaries run by their words")
     func others() {
-        #expect(Launch.call(script, ["a"], .interpreted(["/usr/bin/perl", "-w"])).input == ["argv": ["/usr/bin/perl", "-w", "/run/alma/it's.sh", "a"]])
+        #expect(
+            Launch.call(script, ["a"], .interpreted(["/usr/bin/perl", "-w"])).input == [
+                "argv": ["/usr/bin/perl", "-w", "/run/alma/it's.sh", "a"]
+            ])
         #expect(Launch.call(script, [], .binary).input == ["argv": ["/run/alma/it's.sh"]])
     }
 
@@ -76,10 +80,12 @@ struct LaunchTests {
         #expect(throws: UsageError.self) { try Launch(.program(["ls"]), tool: "python", directory: "/") }
     }
 
-    @Test("a file that cannot be read says why", arguments: [
-        ("/no/such.py", ErrorCode.fileNotFound), ("/usr", .fileNotAFile), ("/dev/null", .fileNotAFile),
-        ("/etc/passwd/x.py", .fileNotFound),
-    ])
+    @Test(
+        "a file that cannot be read says why",
+        arguments: [
+            ("/no/such.py", ErrorCode.fileNotFound), ("/usr", .fileNotAFile), ("/dev/null", .fileNotAFile),
+            ("/etc/passwd/x.py", .fileNotFound),
+        ])
     func unreadable(path: String, code: ErrorCode) throws {
         let error = #expect(throws: AlmaError.self) { try ScriptFile.read(path, in: "/") }
         #expect(error?.code == code)

@@ -34,11 +34,13 @@ struct SettingsTests {
     @Test(
         "the home is where the XDG rules say",
         arguments: [
-            (["HOME": "/home/u"], UInt32(1000), "/home/u/.local/share/alma"), ([:], 1000, "/home/account/.local/share/alma"),
+            (["HOME": "/home/u"], UInt32(1000), "/home/u/.local/share/alma"),
+            ([:], 1000, "/home/account/.local/share/alma"),
             (["HOME": "/home/u", "XDG_DATA_HOME": "/data"], 1000, "/data/alma"),
             (["HOME": "/home/u", "XDG_DATA_HOME": "data"], 1000, "/home/u/.local/share/alma"),
             (["HOME": "/root", "XDG_DATA_HOME": "/data"], 0, "/var/lib/alma"),
-            (["ALMA_HOME": "h/./x/"], 0, "/work/h/x"), (["ALMA_HOME": "", "HOME": "/home/u"], 1000, "/home/u/.local/share/alma"),
+            (["ALMA_HOME": "h/./x/"], 0, "/work/h/x"),
+            (["ALMA_HOME": "", "HOME": "/home/u"], 1000, "/home/u/.local/share/alma"),
         ])
     func home(variables: [String: String], userID: UInt32, expected: String) throws {
         #expect(try settings([], variables, userID: userID).home == expected)
@@ -71,11 +73,12 @@ struct SettingsTests {
 struct SandboxOptionsTests {
     @Test("every limit has an option by its name", arguments: LimitKey.allCases)
     func limits(key: LimitKey) throws {
-        let amount = switch key.unit {
-        case .duration: "2s"
-        case .bytes: "8MiB"
-        case .count: "20"
-        }
+        let amount =
+            switch key.unit {
+            case .duration: "2s"
+            case .bytes: "8MiB"
+            case .count: "20"
+            }
         let options = try SandboxOptions.parse(["--\(key.optionName)", amount])
         #expect(options.limits.limits == Limits([key: key.unit.parse(amount)!]))
     }

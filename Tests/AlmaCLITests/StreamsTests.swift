@@ -30,8 +30,9 @@ struct StreamsTests {
         let ends = pipes()
         _ = fcntl(ends.write, F_SETFL, O_NONBLOCK)
         let bytes = (0..<300_000).map { UInt8(truncatingIfNeeded: $0) }
-        let streams = ProgramStreams(interruption: Interruption(), standardOutput: ends.write, standardError: ends.write)
-        async let received = BlockingLane("reader").perform(ifCancelled: []) {
+        let streams = ProgramStreams(
+            interruption: Interruption(), standardOutput: ends.write, standardError: ends.write)
+        async let received = BlockingLane("reader").perform(ifCancelled: [UInt8]()) {
             var all: [UInt8] = []
             while case .success(let piece) = StandardDescriptors.read(ends.read), !piece.isEmpty { all += piece }
             return all

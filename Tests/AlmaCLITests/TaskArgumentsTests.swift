@@ -27,7 +27,8 @@ struct TaskArgumentsTests {
 
     @Test("the task arrives whole")
     func arrives() throws {
-        let run = try #require(try Alma.parseAsRoot(TaskArguments.marked(["run", "--keep", "x.py", "--", "-q", ""])) as? Run)
+        let run = try #require(
+            try Alma.parseAsRoot(TaskArguments.marked(["run", "--keep", "x.py", "--", "-q", ""])) as? Run)
         #expect(run.sandbox.keep)
         #expect(TaskArguments(marked: run.task) == .file("x.py", arguments: ["--", "-q", ""]))
         #expect(TaskArguments(marked: ["code", "print(1)", "a"]) == .code("print(1)", arguments: ["a"]))
@@ -41,7 +42,9 @@ struct TaskArgumentsTests {
         let words = Run.helpMessage(columns: 200).split(separator: "\n").filter { $0.hasPrefix("  ") }
         let declared = words.compactMap { line -> String? in
             let parts = line.split(separator: " ")
-            guard let option = parts.first, option.hasPrefix("--"), parts.count > 1, parts[1].hasPrefix("<") else { return nil }
+            guard let option = parts.first, option.hasPrefix("--"), parts.count > 1, parts[1].hasPrefix("<") else {
+                return nil
+            }
             return String(option)
         }
         #expect(Set(declared).union(["--generate-completion-script"]) == TaskArguments.optionsWithValue)
@@ -51,7 +54,8 @@ struct TaskArgumentsTests {
         "wrong usage ends with status 2",
         arguments: [
             ["run", "--no-such-option"], ["run", "--memory", "64", "x.py"], ["run", "--timeout", "0s", "x.py"],
-            ["run", "--network", "internet", "x.py"], ["nope"], ["call", "python"], ["run", "--keep", "--workspace", ".", "x"],
+            ["run", "--network", "internet", "x.py"], ["nope"], ["call", "python"],
+            ["run", "--keep", "--workspace", ".", "x"],
         ])
     func wrong(arguments: [String]) {
         guard case .text(let text, 2) = Invocation(arguments) else {

@@ -56,7 +56,10 @@ struct DoctorTests {
 
     @Test(
         "kernels before 5.12 fail",
-        arguments: [("5.11.22-generic", false), ("5.12.0", true), ("6.18.44-fc", true), ("4.19.0-26-amd64", false), ("x", false)])
+        arguments: [
+            ("5.11.22-generic", false), ("5.12.0", true), ("6.18.44-fc", true), ("4.19.0-26-amd64", false),
+            ("x", false),
+        ])
     func kernel(release: String, passes: Bool) throws {
         #expect(try check("kernel", host { $0.kernelRelease = release }).state == (passes ? .pass : .fail))
     }
@@ -69,7 +72,12 @@ struct DoctorTests {
             ("kernel.apparmor_restrict_unprivileged_userns", "1", "kernel.apparmor_restrict_unprivileged_userns=0"),
         ])
     func userNamespaces(name: String, value: String, command: String) throws {
-        let found = try check("user_namespace", host { $0.probes[.user] = EPERM; $0.sysctls[name] = value })
+        let found = try check(
+            "user_namespace",
+            host {
+                $0.probes[.user] = EPERM
+                $0.sysctls[name] = value
+            })
         #expect(found.state == .fail)
         #expect(found.cause == "\(name) is \(value)")
         #expect(found.fix?.hasPrefix("sudo sysctl -w \(command) ") == true)
@@ -86,20 +94,33 @@ struct DoctorTests {
 
     @Test("in a container without user namespaces the container is the cause")
     func container() throws {
-        let found = try check("user_namespace", host { $0.probes[.user] = EPERM; $0.isContainer = true })
+        let found = try check(
+            "user_namespace",
+            host {
+                $0.probes[.user] = EPERM
+                $0.isContainer = true
+            })
         #expect(found.cause == "the container engine forbids it")
         #expect(found.fix?.contains("seccomp=unconfined") == true)
     }
 
     @Test("without user namespaces the layers that need them point there")
     func dependent() throws {
-        let facts = host { $0.probes[.user] = EPERM; $0.probes[.network] = EPERM }
+        let facts = host {
+            $0.probes[.user] = EPERM
+            $0.probes[.network] = EPERM
+        }
         #expect(try check("network", facts).fix == "mend user_namespace first")
     }
 
     @Test("a used-up namespace counter is named")
     func counter() throws {
-        let found = try check("network", host { $0.probes[.network] = ENOSPC; $0.sysctls["user.max_net_namespaces"] = "0" })
+        let found = try check(
+            "network",
+            host {
+                $0.probes[.network] = ENOSPC
+                $0.sysctls["user.max_net_namespaces"] = "0"
+            })
         #expect(found.cause == "user.max_net_namespaces is 0")
     }
 
@@ -113,7 +134,8 @@ struct DoctorTests {
     @Test(
         "Landlock: absent and off fail, old warns, new passes",
         arguments: [
-            (-ENOSYS, DoctorReport.State.fail), (-EOPNOTSUPP, .fail), (0, .fail), (1, .warn), (3, .warn), (4, .pass), (7, .pass),
+            (-ENOSYS, DoctorReport.State.fail), (-EOPNOTSUPP, .fail), (0, .fail), (1, .warn), (3, .warn), (4, .pass),
+            (7, .pass),
         ] as [(Int32, DoctorReport.State)])
     func landlock(abi: Int32, state: DoctorReport.State) throws {
         #expect(try check("landlock", host { $0.landlockABI = abi }).state == state)
@@ -121,7 +143,8 @@ struct DoctorTests {
 
     @Test("a kernel without seccomp, or a filter that already listens, fails")
     func seccomp() throws {
-        #expect(try check("seccomp", host { $0.probes[.seccomp] = EINVAL }).fix?.contains("CONFIG_SECCOMP_FILTER") == true)
+        #expect(
+            try check("seccomp", host { $0.probes[.seccomp] = EINVAL }).fix?.contains("CONFIG_SECCOMP_FILTER") == true)
         #expect(try check("seccomp_notify", host { $0.probes[.seccompNotify] = EBUSY }).state == .fail)
     }
 
@@ -132,14 +155,22 @@ struct DoctorTests {
         #expect(user.fix?.contains("systemd-run --user --scope -p Delegate=yes") == true)
         let partial = try check("memory_limit", host { $0.cgroup = .delegated(path: "/x", controllers: ["memory"]) })
         #expect(partial.cause == "no cgroup controller for pids")
-        #expect(try check("memory_limit", host { $0.cgroup = .version1(controllers: ["memory", "pids"]) }).state == .pass)
+        #expect(
+            try check("memory_limit", host { $0.cgroup = .version1(controllers: ["memory", "pids"]) }).state == .pass)
     }
 
     @Test("idmapped mounts matter to root only")
     func idmap() throws {
         let user = Doctor.report(on: host { $0.probes[.idmap] = EPERM })
         #expect(!user.checks.contains { $0.name == "idmapped_mounts" })
-        #expect(try check("idmapped_mounts", host { $0.isRoot = true; $0.probes[.idmap] = EINVAL }).state == .warn)
+        #expect(
+            try check(
+                "idmapped_mounts",
+                host {
+                    $0.isRoot = true
+                    $0.probes[.idmap] = EINVAL
+                }
+            ).state == .warn)
     }
 
     @Test(
@@ -158,7 +189,8 @@ struct DoctorTests {
 
     @Test("a policy that does not load fails with what is wrong")
     func policy() throws {
-        let error = AlmaError(.policyInvalid, "does not load", details: [.init(field: "x.yaml:5:1", message: "unknown key")])
+        let error = AlmaError(
+            .policyInvalid, "does not load", details: [.init(field: "x.yaml:5:1", message: "unknown key")])
         #expect(try check("policy", host { $0.policyError = error }).cause == "does not load; x.yaml:5:1: unknown key")
     }
 
@@ -175,14 +207,17 @@ struct DoctorTests {
 @Suite("Which cgroup tree can be used")
 struct CgroupProbeTests {
     private let second = "cgroup2 /sys/fs/cgroup cgroup2 rw 0 0"
-    private let first = ["cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0", "cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0"]
+    private let first = [
+        "cgroup /sys/fs/cgroup/memory cgroup rw,memory 0 0", "cgroup /sys/fs/cgroup/pids cgroup rw,pids 0 0",
+    ]
 
     private func fact(
         _ mounts: [String], own: String = "0::/user.slice/a", isRoot: Bool = false, writable: Bool = true,
         controllers: Set<String> = ["memory", "pids"]
     ) -> HostFacts.CgroupFact {
         CgroupProbe.fact(
-            mounts: mounts, own: .init([own]), isRoot: isRoot, writable: { _ in writable }, controllers: { _ in controllers })
+            mounts: mounts, own: .init([own]), isRoot: isRoot, writable: { _ in writable },
+            controllers: { _ in controllers })
     }
 
     @Test("a writable version 2 subtree is delegated")

@@ -24,7 +24,7 @@ enum alma_probe {
    Returns 0, or the errno of the step that failed; ECANCELED if a signal ended the child. */
 int alma_probe_try(enum alma_probe kind, const char *directory);
 
-/* The kernel's Landlock ABI (1 or more), or -errno: -ENOSYS not built in, -EOPNOTSUPP not enabled at boot. */
+/* The kernel's Landlock ABI, from 1 on, or -errno: -ENOSYS not built in, -EOPNOTSUPP off. */
 int alma_probe_landlock_abi(void);
 
 #endif

@@ -6,7 +6,9 @@ enum CgroupProbe {
     static func fact(isRoot: Bool) -> HostFacts.CgroupFact {
         guard let mounts = HostProbe.lines("/proc/self/mounts") else { return .unusable("/proc is not readable") }
         let own = Membership(HostProbe.lines("/proc/self/cgroup") ?? [])
-        return fact(mounts: mounts, own: own, isRoot: isRoot) { access($0, W_OK) == 0 } controllers: { path in
+        return fact(mounts: mounts, own: own, isRoot: isRoot) {
+            access($0, W_OK) == 0
+        } controllers: { path in
             Set((HostProbe.line(path + "/cgroup.controllers") ?? "").split(separator: " ").map(String.init))
         }
     }
@@ -35,7 +37,8 @@ enum CgroupProbe {
     }
 
     private static func cause(_ controllers: Set<String>, _ directory: String) -> String {
-        !controllers.contains("memory") ? "\(directory) has no memory controller" : "\(directory) is not delegated to you"
+        !controllers.contains("memory")
+            ? "\(directory) has no memory controller" : "\(directory) is not delegated to you"
     }
 
     /// Where this process stands, as /proc/self/cgroup tells it.

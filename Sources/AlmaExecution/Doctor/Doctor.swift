@@ -7,7 +7,8 @@ public struct Doctor {
 
     public static func report(on facts: HostFacts) -> DoctorReport {
         let doctor = Doctor(facts: facts)
-        return DoctorReport(checks: doctor.kernelChecks + doctor.namespaceChecks + doctor.ruleChecks + doctor.houseChecks)
+        return DoctorReport(
+            checks: doctor.kernelChecks + doctor.namespaceChecks + doctor.ruleChecks + doctor.houseChecks)
     }
 
     /// The errno of a probe; 0 when it works.
@@ -61,7 +62,9 @@ public struct Doctor {
 
     func fixForRefusal(_ number: Int32) -> String {
         if isHeldByAppArmor { return Self.sysctl("kernel.apparmor_restrict_unprivileged_userns", "0") }
-        if number == ENOSYS || number == EINVAL { return "use a kernel built with this facility (any distribution's is)" }
+        if number == ENOSYS || number == EINVAL {
+            return "use a kernel built with this facility (any distribution's is)"
+        }
         if facts.isContainer { return Self.openContainer }
         return "ask whoever set up this host's security module (see 'dmesg') to allow it"
     }

@@ -20,7 +20,8 @@ extension Doctor {
     }
 
     private func userNamespaceRefusal(_ number: Int32) -> (cause: String, fix: String) {
-        let most = "user.max_user_namespaces", unprivileged = "kernel.unprivileged_userns_clone"
+        let most = "user.max_user_namespaces"
+        let unprivileged = "kernel.unprivileged_userns_clone"
         if facts.sysctls[most] == "0" { return ("\(most) is 0", Self.sysctl(most, "15000")) }
         if !facts.isRoot, facts.sysctls[unprivileged] == "0" {
             return ("\(unprivileged) is 0", Self.sysctl(unprivileged, "1"))

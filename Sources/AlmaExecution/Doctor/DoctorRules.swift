@@ -62,7 +62,8 @@ extension Doctor {
         let detail = "ABI \(facts.landlockABI)"
         guard facts.landlockABI >= Self.landlockWithNetwork else {
             return .init(
-                name, .warn, detail, cause: "no network rules before ABI \(Self.landlockWithNetwork); "
+                name, .warn, detail,
+                cause: "no network rules before ABI \(Self.landlockWithNetwork); "
                     + "the network namespace stands alone",
                 fix: "use Linux 6.7 or newer")
         }
