@@ -20,7 +20,9 @@ let package = Package(
         .target(name: "AlmaWire", dependencies: ["AlmaModel"]),
         .target(
             name: "AlmaPolicy",
-            dependencies: ["AlmaModel", .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto")]),
+            dependencies: [
+                "AlmaModel", .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto"),
+            ]),
         .target(
             name: "AlmaExecution", dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "CConfinement"]),
         .executableTarget(
@@ -38,6 +40,11 @@ let package = Package(
         .executableTarget(
             name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "CConfinement"], path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
+        .testTarget(
+            name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
+            exclude: ["Golden"]),
+        .testTarget(name: "EndToEndTests"),
+        .testTarget(name: "AlmaExecutionTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]
 )

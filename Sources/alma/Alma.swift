@@ -1,7 +1,17 @@
-import AlmaExecution
 import ArgumentParser
 
-@main
-struct Alma: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(commandName: "alma", abstract: "Runs untrusted code safely.")
+let almaVersion = "0.1.0"
+
+struct Alma: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "alma",
+        abstract: "Runs untrusted programs and tools in a kernel sandbox and says exactly what happened.",
+        discussion: """
+            Example: alma run -c 'print(6*7)'
+
+            Exit status of run and call: the program's own; 128+N signal N; 124 timeout; 137 killed for a limit; \
+            130 cancelled; 126 denied by policy; 125 ALMA could not run it; 2 wrong usage.
+            """,
+        version: "alma \(almaVersion)",
+        subcommands: [Run.self, Call.self, Tools.self, DoctorVerb.self, Version.self])
 }

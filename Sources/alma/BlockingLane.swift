@@ -1,0 +1,68 @@
+import Dispatch
+import Synchronization
+
+/// One thread for calls that block as long as somebody outside likes, in order, away from Swift's own few threads.
+final class BlockingLane: Sendable {
+    private let queue: DispatchQueue
+
+    init(_ label: String) { queue = DispatchQueue(label: label) }
+
+    /// Runs `body` on the lane. A cancelled task gets `fallback` at once; the call itself is left behind and ends when
+    /// its descriptor lets it, or with the process.
+    func perform<Value: Sendable>(ifCancelled fallback: Value, _ body: @escaping @Sendable () -> Value) async -> Value {
+        let answer = Answer<Value>()
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                answer.wait(continuation)
+                queue.async { answer.give(body()) }
+            }
+        } onCancel: {
+            answer.give(fallback)
+        }
+    }
+
+    /// Waits until everything asked for so far is done, but not longer than `limit`.
+    func drain(within limit: DispatchTimeInterval) {
+        let done = DispatchSemaphore(value: 0)
+        queue.async { done.signal() }
+        _ = done.wait(timeout: .now() + limit)
+    }
+}
+
+/// The first value given wins; later ones are dropped.
+private final class Answer<Value: Sendable>: Sendable {
+    private enum State {
+        case open
+        case waiting(CheckedContinuation<Value, Never>)
+        case given(Value)
+        case done
+    }
+    private let state = Mutex(State.open)
+
+    func wait(_ continuation: CheckedContinuation<Value, Never>) {
+        let ready: Value? = state.withLock { state in
+            if case .given(let value) = state {
+                state = .done
+                return value
+            }
+            state = .waiting(continuation)
+            return nil
+        }
+        if let ready { continuation.resume(returning: ready) }
+    }
+
+    func give(_ value: Value) {
+        let waiting: CheckedContinuation<Value, Never>? = state.withLock { state in
+            switch state {
+            case .open:
+                state = .given(value)
+                return nil
+            case .waiting(let continuation):
+                state = .done
+                return continuation
+            case .given, .done: return nil
+            }
+        }
+        waiting?.resume(returning: value)
+    }
+}

@@ -1,0 +1,86 @@
+import AlmaModel
+import Glibc
+
+/// What people read, on standard error. Results go to standard output.
+struct Console: Sendable {
+    var quiet: Bool
+    var coloured = isatty(STDERR_FILENO) == 1 && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+
+    init(quiet: Bool) { self.quiet = quiet }
+
+    /// An explanation; nothing under `--quiet`.
+    func note(_ text: String) { if !quiet { say(text) } }
+
+    func say(_ text: String) { put(text, colour: "33") }
+
+    /// Tells an error and gives its exit status.
+    func report(_ error: any Error) -> Int32 {
+        switch error {
+        case let error as UsageError:
+            put(error.message, colour: "31")
+        case let error as AlmaError:
+            put("\(error.code): \(error.message)", colour: "31")
+            for detail in error.details { put("  \(detail.field): \(detail.message)", colour: "31") }
+        default:
+            put("\(error)", colour: "31")
+        }
+        return ExitStatus.of(error)
+    }
+
+    private func put(_ text: String, colour: String) {
+        let name = coloured ? "\u{1B}[\(colour)malma:\u{1B}[0m" : "alma:"
+        StandardDescriptors.write("\(name) \(visible(text))\n", to: STDERR_FILENO)
+    }
+
+    /// JSON for standard output: indented on a terminal, else one line.
+    static func json(_ value: JSON, oneLine: Bool = false) -> String {
+        guard !oneLine, isatty(STDOUT_FILENO) == 1 else { return value.compact }
+        return escaped(value.pretty)
+    }
+
+    /// The same JSON with everything a terminal could act on written as `\uXXXX`.
+    static func escaped(_ json: String) -> String {
+        var out = ""
+        for scalar in json.unicodeScalars {
+            if scalar == "\n" || !isInvisible(scalar) {
+                out.unicodeScalars.append(scalar)
+            } else {
+                out += "\\u" + hex(scalar.value, digits: 4)
+            }
+        }
+        return out
+    }
+}
+
+/// `text` with control characters, and those that turn the direction of writing, shown as `\n`, `\x1b`, `\u202e`.
+func visible(_ text: String, keepingNewlines: Bool = false) -> String {
+    var out = ""
+    for scalar in text.unicodeScalars {
+        switch scalar {
+        case "\n" where keepingNewlines: out += "\n"
+        case "\n": out += "\\n"
+        case "\r": out += "\\r"
+        case "\t": out += "\\t"
+        case _ where !isInvisible(scalar): out.unicodeScalars.append(scalar)
+        case _ where scalar.value < 0x100: out += "\\x" + hex(scalar.value, digits: 2)
+        default: out += "\\u" + hex(scalar.value, digits: 4)
+        }
+    }
+    return out
+}
+
+private func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar.value {
+    case 0..<0x20, 0x7F..<0xA0, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
+    default: false
+    }
+}
+
+private func hex(_ value: UInt32, digits: Int) -> String {
+    let text = String(value, radix: 16)
+    return String(repeating: "0", count: max(0, digits - text.count)) + text
+}
+
+extension String {
+    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
+}

@@ -1,0 +1,51 @@
+import Glibc
+import Synchronization
+
+/// One switch that cancels a job, whoever turns it and however often, also before there is a job to cancel.
+final class Interruption: Sendable {
+    private struct State {
+        var interrupted = false
+        var cancel: (@Sendable () -> Void)?
+    }
+    private let state = Mutex(State())
+
+    func attach(_ cancel: @escaping @Sendable () -> Void) {
+        let now = state.withLock { state in
+            state.cancel = cancel
+            return state.interrupted
+        }
+        if now { cancel() }
+    }
+
+    func interrupt() {
+        let cancel = state.withLock { state in
+            state.interrupted = true
+            return state.cancel
+        }
+        cancel?()
+    }
+}
+
+/// The signals by which people and systems ask a program to end, held back so that the main thread takes them one by
+/// one. A signal that was ignored from the start (`nohup`, a background job) stays ignored. Children inherit the mask.
+struct HeldSignals: ~Copyable {
+    private var set = sigset_t()
+
+    init() {
+        sigemptyset(&set)
+        for number in [SIGINT, SIGTERM, SIGHUP] where !HeldSignals.isIgnored(number) { sigaddset(&set, number) }
+        pthread_sigmask(SIG_BLOCK, &set, nil)
+    }
+
+    func waitForNext() {
+        var set = set
+        var number: Int32 = 0
+        while sigwait(&set, &number) != 0 {}
+    }
+
+    private static func isIgnored(_ number: Int32) -> Bool {
+        var action = sigaction()
+        guard sigaction(number, nil, &action) == 0 else { return false }
+        return unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self) == 1
+    }
+}

@@ -1,0 +1,42 @@
+import AlmaModel
+import Glibc
+
+@main
+enum Main {
+    static func main() {
+        StandardDescriptors.fillGaps()
+        signal(SIGPIPE, SIG_IGN)
+        signal(SIGTTIN, SIG_IGN)
+        switch Invocation(Array(CommandLine.arguments.dropFirst())) {
+        case .text(let text, let status):
+            StandardDescriptors.write(text, to: status == 0 ? STDOUT_FILENO : STDERR_FILENO)
+            exit(status)
+        case .verb(let verb):
+            exit(perform(verb))
+        }
+    }
+
+    private static func perform(_ verb: any Verb) -> Int32 {
+        do {
+            switch try verb.perform(in: .process) {
+            case .done(let status): return status
+            case .job(let job): runUntilDone(job)
+            }
+        } catch {
+            return Console(quiet: false).report(error)
+        }
+    }
+
+    /// Keeps the main thread for signals while `job` runs on Swift's own threads; the job's end is the process's.
+    private static func runUntilDone(_ job: @escaping Job) -> Never {
+        let signals = HeldSignals()
+        let interruption = Interruption()
+        // Awaited by nobody: it ends the process.
+        let task = Task.detached { exit(await job(interruption)) }
+        interruption.attach { task.cancel() }
+        while true {
+            signals.waitForNext()
+            interruption.interrupt()
+        }
+    }
+}

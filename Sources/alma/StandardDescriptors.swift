@@ -1,0 +1,66 @@
+import Glibc
+
+/// An errno as a Swift error.
+struct SystemError: Error, Equatable { var number: Int32 }
+
+/// Plain blocking reads and writes that survive interruption, short writes and non-blocking descriptors.
+enum StandardDescriptors {
+    /// Bytes of one read.
+    static let chunk = 64 << 10
+
+    /// Gives descriptors 0–2 a place holder where the caller left them closed, so that no other file lands there.
+    /// They are read-only: reading ends at once, writing fails as it would on a closed one.
+    static func fillGaps() {
+        for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
+            _ = open("/dev/null", O_RDONLY)
+        }
+    }
+
+    /// - Returns: empty at the end. A terminal that is not ours to read (EIO) counts as the end.
+    static func read(_ descriptor: Int32) -> Result<[UInt8], SystemError> {
+        while true {
+            var failure: Int32 = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
+                let got = Glibc.read(descriptor, buffer.baseAddress, chunk)
+                if got < 0 { failure = errno }
+                count = max(got, 0)
+            }
+            switch failure {
+            case 0: return .success(bytes)
+            case EIO: return .success([])
+            case EINTR: continue
+            case EAGAIN: wait(descriptor, for: POLLIN)
+            default: return .failure(SystemError(number: failure))
+            }
+        }
+    }
+
+    /// Writes all of `bytes`.
+    static func write(_ bytes: [UInt8], to descriptor: Int32) -> Result<Void, SystemError> {
+        bytes.withUnsafeBytes { buffer in
+            var at = 0
+            while at < buffer.count {
+                let put = Glibc.write(descriptor, buffer.baseAddress! + at, buffer.count - at)
+                if put >= 0 {
+                    at += put
+                } else if errno == EAGAIN {
+                    wait(descriptor, for: POLLOUT)
+                } else if errno != EINTR {
+                    return .failure(SystemError(number: errno))
+                }
+            }
+            return .success(())
+        }
+    }
+
+    /// - Returns: whether all of it was written.
+    @discardableResult
+    static func write(_ text: String, to descriptor: Int32) -> Bool {
+        if case .success = write(Array(text.utf8), to: descriptor) { true } else { false }
+    }
+
+    private static func wait(_ descriptor: Int32, for events: Int32) {
+        var entry = pollfd(fd: descriptor, events: Int16(events), revents: 0)
+        _ = poll(&entry, 1, -1)
+    }
+}

@@ -1,0 +1,49 @@
+import AlmaExecution
+import AlmaModel
+import ArgumentParser
+import Glibc
+
+struct Tools: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "List the tools: name, level, description.",
+        discussion: """
+            Levels: read_only, safe_execute, privileged; policies speak of tools by level.
+
+            Example: alma tools --openai
+            """)
+
+    @OptionGroup var common: CommonOptions
+    @Flag(help: "Function schemas as function-calling models want them.")
+    var openai = false
+
+    func perform(in surroundings: Surroundings) throws -> Outcome {
+        let settings = try Settings(common, surroundings)
+        let policy = try loadPolicy(settings)
+        let console = Console(quiet: common.quiet)
+        let style: Style = openai ? .openAI : common.json ? .json : .table
+        return .job { _ in
+            do {
+                let engine = try await Engine(settings.engineConfiguration(policy))
+                let text = Tools.text(engine.tools, style)
+                await engine.close()
+                return StandardDescriptors.write(text + "\n", to: STDOUT_FILENO) ? 0 : 125
+            } catch {
+                return console.report(error)
+            }
+        }
+    }
+
+    enum Style { case table, json, openAI }
+
+    static func text(_ tools: [ToolDescription], _ style: Style) -> String {
+        switch style {
+        case .json: return Console.json(["tools": .array(tools.map(\.json))])
+        case .openAI: return Console.json(["tools": .array(tools.map(\.openAIFunction))])
+        case .table: break
+        }
+        let width = tools.map(\.name.count).max() ?? 0
+        return tools.map { tool in
+            [tool.name.padded(to: width), tool.level.rawValue.padded(to: 12), tool.description].joined(separator: "  ")
+        }.map { visible($0) }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+/// Where the repository's files and the built programs are; the test script names copies that any user can reach.
+private let sources =
+    ProcessInfo.processInfo.environment["ALMA_TEST_SOURCES"].map { URL(fileURLWithPath: $0) }
+    ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
+private let programs = ProcessInfo.processInfo.environment["ALMA_TEST_BINARIES"]
+
+/// One command of the README's session and the lines it shall print; `…` alone stands for any lines, at the end of a
+/// line for any rest of it.
+struct Step: Sendable, CustomTestStringConvertible {
+    var command: String
+    var output: [String] = []
+    var testDescription: String { command }
+
+    static let session: [Step] = {
+        let readme = (try? String(contentsOf: sources.appendingPathComponent("README.md"), encoding: .utf8)) ?? ""
+        let block = readme.components(separatedBy: "```console\n").dropFirst().first?.components(separatedBy: "```")
+        var steps: [Step] = []
+        for line in (block?.first ?? "").split(separator: "\n").map(String.init) {
+            if line.hasPrefix("$ ") {
+                steps.append(Step(command: String(line.dropFirst(2))))
+            } else if !steps.isEmpty {
+                steps[steps.count - 1].output.append(line)
+            }
+        }
+        return steps
+    }()
+
+    func matches(_ lines: [String]) -> Bool { Self.match(output[...], lines[...]) }
+
+    private static func match(_ expected: ArraySlice<String>, _ actual: ArraySlice<String>) -> Bool {
+        guard let first = expected.first else { return actual.isEmpty }
+        let rest = expected.dropFirst()
+        if first == "…" { return (actual.startIndex...actual.endIndex).contains { match(rest, actual[$0...]) } }
+        guard let line = actual.first else { return false }
+        let isSame = first.hasSuffix("…") ? line.hasPrefix(String(first.dropLast())) : line == first
+        return isSame && match(rest, actual.dropFirst())
+    }
+}
+
+/// Runs `script` by sh with the built programs first in PATH; standard error comes with standard output.
+private func shell(_ script: String) throws -> (status: Int32, output: String) {
+    let process = Process()
+    process.executableURL = URL(fileURLWithPath: "/bin/sh")
+    process.arguments = ["-c", script]
+    var environment = ProcessInfo.processInfo.environment
+    environment["PATH"] = (programs.map { $0 + ":" } ?? "") + (environment["PATH"] ?? "/usr/bin:/bin")
+    process.environment = environment
+    let pipe = Pipe()
+    process.standardOutput = pipe
+    process.standardError = pipe
+    process.standardInput = FileHandle.nullDevice
+    try process.run()
+    let output = pipe.fileHandleForReading.readDataToEndOfFile()
+    process.waitUntilExit()
+    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+}
+
+@Suite("The README is true", .timeLimit(.minutes(3)))
+struct ReadmeTests {
+    @Test("its session is part of the tour")
+    func session() throws {
+        let tour = try String(contentsOf: sources.appendingPathComponent("docs/tour.sh"), encoding: .utf8)
+        #expect(Step.session.count >= 4)
+        for step in Step.session { #expect(tour.contains("\n\(step.command)\n"), "\(step.command)") }
+    }
+
+    @Test("its session prints what it says", .enabled(if: programs != nil), arguments: Step.session)
+    func prints(step: Step) throws {
+        let done = try shell(step.command)
+        let lines = done.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        #expect(step.matches(lines.last == "" ? lines.dropLast() : lines), "\(done.output)")
+    }
+
+    @Test("the tour comes to its end", .enabled(if: programs != nil))
+    func tour() throws {
+        let done = try shell("sh '\(sources.path)/docs/tour.sh'")
+        #expect(done.status == 0, "\(done.output)")
+        #expect(done.output.contains("+2\n"))
+        #expect(done.output.contains("the bomb ended below 16 processes: True"))
+    }
+
+    @Test("an ellipsis stands for anything, and nothing else does")
+    func ellipsis() {
+        #expect(Step(command: "", output: ["…", "b"]).matches(["a", "a", "b"]))
+        #expect(Step(command: "", output: ["a…"]).matches(["abc"]))
+        #expect(!Step(command: "", output: ["…", "b"]).matches(["a", "b", "c"]))
+        #expect(!Step(command: "", output: ["a"]).matches(["ab"]))
+    }
+}
