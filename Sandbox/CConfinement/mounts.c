@@ -223,6 +223,7 @@ static int place_synthetic_files(void)
         {"etc/passwd", "sandbox:x:1000:1000:sandbox:/tmp/home:/bin/sh\n"
                        "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"},
         {"etc/group", "sandbox:x:1000:\nnogroup:x:65534:\n"},
+        {"run/.closed", "Landlock keeps this closed.\n"}, /* see probe_landlock */
         {"etc/hosts", "127.0.0.1 localhost\n::1 localhost\n"},
         {"etc/hostname", "alma\n"},
         {"etc/nsswitch.conf", "passwd: files\ngroup: files\nshadow: files\nhosts: files\n"},
@@ -241,7 +242,7 @@ static int place_memory(const char *path, const struct alma_plan *plan)
     return fd < 0 ? -1 : move_to(fd, path);
 }
 
-static int fill_root(const struct alma_plan *plan, const struct source *sources, const int *device_fds)
+static int fill_root(const struct alma_plan *plan, const struct source *sources, const int *device_fds, int proc)
 {
     static const char *const directories[] = {"etc", "dev", "dev/shm", "proc", "tmp", "workspace", "run", "run/alma"};
 
@@ -252,7 +253,7 @@ static int fill_root(const struct alma_plan *plan, const struct source *sources,
         if (place_source(&plan->views[i], &sources[i]) != 0)
             return -1;
     if (place_devices(device_fds) != 0 || place_synthetic_files() != 0 || place_memory("tmp", plan) != 0 ||
-        place_memory("dev/shm", plan) != 0)
+        place_memory("dev/shm", plan) != 0 || move_to(proc, "proc") != 0)
         return -1;
     return mkdir("tmp/home", 0700);
 }
@@ -262,7 +263,7 @@ static int fill_root(const struct alma_plan *plan, const struct source *sources,
 int alma_build_root(const struct alma_plan *plan)
 {
     struct source sources[MOST_VIEWS];
-    int device_fds[DEVICE_COUNT], root;
+    int device_fds[DEVICE_COUNT], root, proc;
 
     if (plan->view_count > MOST_VIEWS) {
         errno = E2BIG;
@@ -276,13 +277,15 @@ int alma_build_root(const struct alma_plan *plan)
     for (size_t i = 0; i < DEVICE_COUNT; i++)
         if ((device_fds[i] = open_tree(AT_FDCWD, devices[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)) < 0)
             return -1;
-    if (alma_take_identity() != 0)
+    /* A new /proc can be mounted only where an old one is visible; init takes this one away. */
+    proc = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    if (proc < 0 || alma_take_identity() != 0)
         return -1;
     root = memory_fs(ROOT_BYTES, ROOT_INODES, "0755", -1, -1, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
     if (root < 0 || move_mount(root, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) != 0 || fchdir(root) != 0)
         return -1;
     close(root);
-    if (fill_root(plan, sources, device_fds) != 0)
+    if (fill_root(plan, sources, device_fds, proc) != 0)
         return -1;
     /* The old root lands on top of the new one and goes. */
     if (syscall(SYS_pivot_root, ".", ".") != 0 || umount2(".", MNT_DETACH) != 0 || chdir("/") != 0)

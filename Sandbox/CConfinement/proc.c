@@ -59,7 +59,7 @@ int alma_mount_proc(void)
 {
     int context, fd, result;
 
-    if (alma_left_out(ALMA_LAYER_PID)) /* then it is not ours to mount: the host's was kept as a view */
+    if (alma_left_out(ALMA_LAYER_PID)) /* then the host's stays */
         return 0;
     context = fsopen("proc", FSOPEN_CLOEXEC);
     if (context < 0)
@@ -69,7 +69,7 @@ int alma_mount_proc(void)
     close(context);
     if (fd < 0)
         return -1;
-    result = move_mount(fd, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH);
+    result = umount2("/proc", MNT_DETACH) != 0 ? -1 : move_mount(fd, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH);
     close(fd);
     return result != 0 ? -1 : mask();
 }

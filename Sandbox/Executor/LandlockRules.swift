@@ -7,7 +7,7 @@ enum LandlockRules {
     private static let write = ALMA_ACCESS_WRITE.rawValue
     private static let device = ALMA_ACCESS_DEVICE.rawValue
 
-    /// `/run` is left out on purpose: the tool's probe looks whether that is noticed.
+    /// `/run/.closed` is left out on purpose: the tool's probe looks whether that is noticed.
     static func forTool(_ assignment: Assignment, views: [String]) -> [(path: String, access: UInt32)] {
         let synthetic = ["/etc", "/proc", "/run/alma"]
         let devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
