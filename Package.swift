@@ -38,6 +38,7 @@ let package = Package(
         .executableTarget(
             name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "CConfinement"], path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
+        .testTarget(name: "ExecutorTests", dependencies: ["alma-executor", "AlmaModel"]),
     ],
     swiftLanguageModes: [.v6]
 )
