@@ -16,7 +16,7 @@ struct FileList {
     }
 
     func run(in workspace: borrowing Directory) throws(AlmaError) -> JSON {
-        var walk = try TreeWalk(path, in: workspace, recursive: isRecursive)
+        var walk = try workspace.walk(path, recursive: isRecursive)
         let prefix = path.components.isEmpty ? [] : path.components.joinedPath + [UInt8(ascii: "/")]
         var entries: [JSON] = []
         var isTruncated = false
@@ -37,11 +37,12 @@ struct FileList {
     }
 }
 
-extension TreeWalk {
+extension Directory {
+    /// Begins a walk through the directory at `path`, seen from the workspace.
     /// - Throws: `file.not_a_directory` and what looking up a path throws.
-    init(_ path: WorkspacePath, in workspace: borrowing Directory, recursive: Bool) throws(AlmaError) {
+    borrowing func walk(_ path: WorkspacePath, recursive: Bool) throws(AlmaError) -> TreeWalk {
         do throws(SystemError) {
-            self = try TreeWalk(try workspace.directory(path.components.joinedPath), recursive: recursive)
+            return try TreeWalk(try directory(path.components.joinedPath), recursive: recursive)
         } catch {
             throw AlmaError(error, path, "list")
         }

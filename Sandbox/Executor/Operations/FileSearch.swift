@@ -57,7 +57,7 @@ struct FileSearch {
     }
 
     private func searchTree(_ workspace: borrowing Directory, _ findings: inout Findings) throws(AlmaError) {
-        var walk = try TreeWalk(path, in: workspace, recursive: true)
+        var walk = try workspace.walk(path, recursive: true)
         let prefix = path.components.isEmpty ? [] : path.components.joinedPath + [UInt8(ascii: "/")]
         var seen = 0
         while !findings.isTruncated, let entry = walk.next() {
