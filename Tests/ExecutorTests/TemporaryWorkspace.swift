@@ -58,7 +58,7 @@ final class TemporaryWorkspace {
     func put(_ path: String, _ text: String) throws { try put(path, bytes: Array(text.utf8)) }
 
     func put(_ path: String, bytes: [UInt8]) throws {
-        makeDirectory((path as NSString).deletingLastPathComponent)
+        makeDirectory(path.split(separator: "/").dropLast().joined(separator: "/"))
         try Data(bytes).write(to: URL(fileURLWithPath: "\(root)/\(path)"))
     }
 

@@ -21,4 +21,6 @@ extension ArraySlice<UInt8> {
         }
         return offset < 0 ? nil : startIndex + Int(offset)
     }
+
+    var firstNewline: Int? { firstPlace(of: [UInt8(ascii: "\n")]) }
 }

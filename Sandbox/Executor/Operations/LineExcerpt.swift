@@ -22,7 +22,7 @@ struct LineExcerpt {
         if head.isEmpty { head = Array(piece.prefix(512)) }
         var start = 0
         while linesToSkip > 0 {
-            guard let newline = piece[start...].firstIndex(of: UInt8(ascii: "\n")) else {
+            guard let newline = piece[start...].firstNewline else {
                 skippedBytes += piece.count - start
                 return
             }
@@ -36,7 +36,7 @@ struct LineExcerpt {
     private mutating func take(_ piece: ArraySlice<UInt8>) {
         var end = piece.startIndex
         while linesLeft > 0, end < piece.endIndex {
-            guard let newline = piece[end...].firstIndex(of: UInt8(ascii: "\n")) else {
+            guard let newline = piece[end...].firstNewline else {
                 end = piece.endIndex
                 break
             }

@@ -83,7 +83,7 @@ extension [UInt8] {
     var lines: [ArraySlice<UInt8>] {
         var lines: [ArraySlice<UInt8>] = []
         var start = 0
-        while let newline = self[start...].firstIndex(of: UInt8(ascii: "\n")) {
+        while let newline = self[start...].firstNewline {
             lines.append(self[start...newline])
             start = newline + 1
         }
