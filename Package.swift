@@ -37,13 +37,16 @@ let package = Package(
                 .define("_GNU_SOURCE"), .define(testSwitches, .when(configuration: .debug)),
                 .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror"]),
             ]),
+        .target(name: "AlmaOperations", dependencies: ["AlmaModel", "CConfinement"], path: "Sandbox/Operations"),
         .executableTarget(
-            name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "CConfinement"], path: "Sandbox/Executor",
+            name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "AlmaOperations", "CConfinement"],
+            path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
         .testTarget(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),
         .testTarget(name: "EndToEndTests"),
+        .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
         .testTarget(name: "AlmaExecutionTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,4 +1,5 @@
 import AlmaModel
+import AlmaOperations
 import AlmaWire
 import CConfinement
 import Glibc
@@ -23,7 +24,9 @@ enum Operation {
         }
         let bytes = UnsafeRawBufferPointer(start: start, count: tool.input_json_length)
         guard let input = try? JSON(parsing: bytes) else { throw AlmaError(.runProtocol, "the operation's input is no JSON") }
-        return try Operations.run(String(cString: name), input: input)
+        let workspace = alma_open_path("/workspace")
+        guard workspace >= 0 else { throw AlmaError(.workspaceNotFound, "the workspace cannot be opened") }
+        return try Operations.run(String(cString: name), input: input, adopting: workspace)
     }
 
     private static func write(_ bytes: [UInt8]) {

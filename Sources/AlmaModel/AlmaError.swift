@@ -39,6 +39,8 @@ extension ErrorCode {
     public static let fileNotFound: Self = "file.not_found"
     public static let fileExists: Self = "file.exists"
     public static let fileNotAFile: Self = "file.not_a_file"
+    public static let fileNotADirectory: Self = "file.not_a_directory"
+    public static let fileNotEmpty: Self = "file.not_empty"
     public static let fileTooLarge: Self = "file.too_large"
     public static let fileNotText: Self = "file.not_text"
     public static let fileFailed: Self = "file.failed"

@@ -249,6 +249,7 @@ int alma_signal(int status);
 int alma_die_with_parent(pid_t parent);
 
 
+#include "files.h"
 #include "probe.h"
 #include "syscalls.h"
 

@@ -18,7 +18,7 @@ struct RunPlan: Sendable {
     /// - Throws: `tool.not_found`, `input.invalid`: what can be no run at all. Other errors are the result of one.
     static func check(_ call: ToolCall, _ registry: ToolRegistry) throws(AlmaError) -> Tool {
         let tool = try registry.find(call.tool)
-        try InputSchema(schema: tool.description.inputSchema).check(call.input, of: tool.description.name)
+        try InputCheck(schema: tool.description.inputSchema).check(call.input, of: tool.description.name)
         return tool
     }
 

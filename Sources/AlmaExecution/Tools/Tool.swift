@@ -47,7 +47,7 @@ struct ToolRegistry: Sendable {
     }
 
     static let builtIn = ToolRegistry(
-        [.python, .shell, .javascript] + ToolDescription.operations.map(Tool.operation))
+        [.python, .shell, .javascript] + (ToolDescription.fileTools + [.calculator]).map(Tool.operation))
 }
 
 extension Tool {

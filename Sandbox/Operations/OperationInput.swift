@@ -1,0 +1,54 @@
+import AlmaModel
+
+/// Reads the fields of a tool's input. The coordinator has checked them against a schema; here nothing relies on that.
+struct OperationInput {
+    let json: JSON
+
+    init(_ json: JSON) throws(AlmaError) {
+        guard case .object = json else {
+            throw AlmaError(.inputInvalid, "The input must be an object, not \(json.typeName).")
+        }
+        self.json = json
+    }
+
+    /// nil when the field is absent or null.
+    func optional<Value>(
+        _ field: String, _ kind: String, _ read: (JSON) -> Value?
+    ) throws(AlmaError) -> Value? {
+        guard let value = json[field], !value.isNull else { return nil }
+        guard let read = read(value) else { throw AlmaError(field: field, "must be \(kind), not \(value.typeName)") }
+        return read
+    }
+
+    func required<Value>(_ field: String, _ kind: String, _ read: (JSON) -> Value?) throws(AlmaError) -> Value {
+        guard let value = try optional(field, kind, read) else { throw AlmaError(field: field, "is required") }
+        return value
+    }
+
+    func string(_ field: String) throws(AlmaError) -> String { try required(field, "a string") { $0.string } }
+
+    func optionalString(_ field: String) throws(AlmaError) -> String? {
+        try optional(field, "a string") { $0.string }
+    }
+
+    func flag(_ field: String, default standard: Bool) throws(AlmaError) -> Bool {
+        try optional(field, "true or false") { $0.bool } ?? standard
+    }
+
+    func optionalInteger(_ field: String, in range: ClosedRange<Int64>) throws(AlmaError) -> Int64? {
+        guard let value = try optional(field, "a whole number", { $0.integer }) else { return nil }
+        guard range.contains(value) else {
+            throw AlmaError(field: field, "must be between \(range.lowerBound) and \(range.upperBound)")
+        }
+        return value
+    }
+
+    func path(_ field: String = "path") throws(AlmaError) -> WorkspacePath {
+        try WorkspacePath(try string(field), field: field)
+    }
+
+    /// The workspace itself when the field is absent.
+    func pathOrWorkspace(_ field: String = "path") throws(AlmaError) -> WorkspacePath {
+        try WorkspacePath(try optionalString(field) ?? ".", field: field)
+    }
+}

@@ -1,2 +1,0 @@
-import AlmaModel
-extension ToolDescription { static let operations: [ToolDescription] = [] }
