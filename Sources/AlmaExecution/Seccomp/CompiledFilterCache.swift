@@ -1,0 +1,35 @@
+import AlmaModel
+import AlmaPolicy
+import Synchronization
+
+/// Filters that were compiled before. Threads that ask for the same new filter at once may each compile it.
+final class CompiledFilterCache: Sendable {
+    private struct Key: Hashable {
+        var origin: String
+        var sha256: String
+        var network: NetworkMode
+        var memoryIsSampled: Bool
+        var kind: SeccompCompiler.Kind
+    }
+
+    /// Policies are few; after this many different filters the cache starts anew.
+    private static let capacity = 128
+    private let filters = Mutex<[Key: CompiledFilter]>([:])
+
+    /// - Throws: as `SeccompCompiler.compile`; failures are not kept.
+    func filter(
+        _ profile: SeccompProfile, network: NetworkMode, memoryIsSampled: Bool, kind: SeccompCompiler.Kind
+    ) throws(AlmaError) -> CompiledFilter {
+        let key = Key(
+            origin: profile.origin, sha256: profile.sha256, network: network, memoryIsSampled: memoryIsSampled,
+            kind: kind)
+        if let known = filters.withLock({ $0[key] }) { return known }
+        let filter = try SeccompCompiler.compile(
+            profile, network: network, memoryIsSampled: memoryIsSampled, kind: kind)
+        filters.withLock { filters in
+            if filters.count >= Self.capacity { filters.removeAll() }
+            filters[key] = filter
+        }
+        return filter
+    }
+}

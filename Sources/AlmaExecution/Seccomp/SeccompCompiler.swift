@@ -1,0 +1,93 @@
+import AlmaModel
+import AlmaPolicy
+import Glibc
+
+/// Makes one seccomp program of a profile and the floor: for each call the stricter of the two.
+struct SeccompCompiler {
+    /// Who will run under the filter.
+    enum Kind: Sendable, Hashable {
+        /// A tool's program.
+        case program
+        /// ALMA's own file operations.
+        case operation
+
+        /// Calls that ALMA's own code needs whatever the profile says.
+        var exempt: [String] {
+            switch self {
+            case .program: []
+            case .operation: ["openat2", "renameat2"]
+            }
+        }
+    }
+
+    /// What runs between the filter and the program: a report of any of these would wait for itself.
+    static let requiredCalls = ["sendmsg", "recvmsg", "read", "write", "close", "execve", "exit_group"]
+
+    /// - Throws: `policy.invalid` when the profile takes away a required call, makes too long a program, or asks for an
+    ///   argument that no call has.
+    static func compile(
+        _ profile: SeccompProfile, network: NetworkMode, memoryIsSampled: Bool, kind: Kind
+    ) throws(AlmaError) -> CompiledFilter {
+        let floor = Floor.entries(network: network, memoryIsSampled: memoryIsSampled, kind: kind)
+        let compiler = SeccompCompiler(
+            profile: profile, stages: try ProfileStages(profile), floor: floor, exempt: Set(kind.exempt))
+        return try compiler.filter()
+    }
+
+    private let profile: SeccompProfile
+    private let stages: ProfileStages
+    private let floor: [String: FloorEntry]
+    private let exempt: Set<String>
+
+    private func filter() throws(AlmaError) -> CompiledFilter {
+        var rulings: [(number: UInt32, ruling: Ruling)] = []
+        var denials: [Int32: CompiledFilter.Denial] = [:]
+        for call in SyscallTable.calls {
+            let (ruling, text) = decide(call)
+            if Self.requiredCalls.contains(call.name), ruling != .allow {
+                throw AlmaError(
+                    .policyInvalid, "\(profile.origin) must allow \(call.name) without conditions: programs start with it")
+            }
+            rulings.append((call.number, ruling))
+            if let errno = ruling.reportedErrno {
+                denials[Int32(call.number)] = .init(name: call.name, errno: errno, rule: text.rule, hint: text.hint)
+            }
+        }
+        let program = BPFGenerator.program(rulings, unknown: .errno(ENOSYS))
+        guard program.count <= CompiledFilter.maximumInstructions else {
+            throw AlmaError(
+                .policyInvalid,
+                "\(profile.origin) makes a filter of \(program.count) instructions; the kernel takes "
+                    + "\(CompiledFilter.maximumInstructions): use fewer conditions")
+        }
+        return CompiledFilter(program: CompiledFilter.bytes(program), denials: denials, warnings: warnings)
+    }
+
+    /// What becomes of a call, and how its refusal is explained.
+    private func decide(_ call: SyscallTable.Call) -> (Ruling, (rule: String, hint: String)) {
+        let given = exempt.contains(call.name) ? Stage(otherwise: .allow) : stages.stage(call.name)
+        let ofProfile = given.simplified(intArguments: call.intArguments)
+        let profileText = (
+            rule: "seccomp: \(fileName)", hint: "add \(call.name) to \(fileName) if the program needs it"
+        )
+        guard let entry = floor[call.name] else {
+            return (Ruling([ofProfile]).withOneReportedErrno(), profileText)
+        }
+        let ofFloor = entry.stage.simplified(intArguments: call.intArguments)
+        // Death comes first, then the floor's answer, then the profile's.
+        let deaths = ofProfile.mapActions { $0 == .kill ? .kill : .allow }.simplified(intArguments: 0)
+        let ruling = Ruling([deaths, ofFloor, ofProfile]).withOneReportedErrno()
+        let floorExplains = ofFloor.reports && (ofProfile.mayAllow || !ofFloor.mayAllow)
+        return (ruling, floorExplains ? (entry.rule, entry.hint) : profileText)
+    }
+
+    private var fileName: String { profile.origin.split(separator: "/").last.map(String.init) ?? profile.origin }
+
+    private var warnings: [String] {
+        guard !stages.unknownNames.isEmpty else { return profile.warnings }
+        let names = stages.unknownNames.joined(separator: ", ")
+        return profile.warnings + [
+            "\(profile.origin): not calls of this machine (\(SyscallTable.architectureName)), skipped: \(names)"
+        ]
+    }
+}
