@@ -38,6 +38,9 @@ let package = Package(
         .executableTarget(
             name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "CConfinement"], path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
+        .target(name: "CSeccompProbe", path: "Tests/Support/CSeccompProbe"),
+        .testTarget(
+            name: "AlmaExecutionTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "CSeccompProbe"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -74,11 +74,11 @@ struct SeccompCompiler {
             return (Ruling([ofProfile]).withOneReportedErrno(), profileText)
         }
         let ofFloor = entry.stage.simplified(intArguments: call.intArguments)
+        if ofFloor.mayAllow, !ofProfile.mayAllow { return (Ruling([ofProfile]).withOneReportedErrno(), profileText) }
         // Death comes first, then the floor's answer, then the profile's.
         let deaths = ofProfile.mapActions { $0 == .kill ? .kill : .allow }.simplified(intArguments: 0)
         let ruling = Ruling([deaths, ofFloor, ofProfile]).withOneReportedErrno()
-        let floorExplains = ofFloor.reports && (ofProfile.mayAllow || !ofFloor.mayAllow)
-        return (ruling, floorExplains ? (entry.rule, entry.hint) : profileText)
+        return (ruling, ofFloor.reports ? (entry.rule, entry.hint) : profileText)
     }
 
     private var fileName: String { profile.origin.split(separator: "/").last.map(String.init) ?? profile.origin }
