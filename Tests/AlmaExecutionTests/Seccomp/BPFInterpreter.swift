@@ -20,9 +20,10 @@ struct BPFInterpreter {
         var accumulator: UInt32 = 0
         var position = 0
         while position < instructions {
-            let code = program.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: position * 8, as: UInt16.self) }
-            let operand = program.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: position * 8 + 4, as: UInt32.self) }
-            let (ifTrue, ifFalse) = (Int(program[position * 8 + 2]), Int(program[position * 8 + 3]))
+            let at = position * 8
+            let code = program.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: at, as: UInt16.self) }
+            let operand = program.withUnsafeBytes { $0.loadUnaligned(fromByteOffset: at + 4, as: UInt32.self) }
+            let (ifTrue, ifFalse) = (Int(program[at + 2]), Int(program[at + 3]))
             position += 1
             switch code {
             case 0x20: accumulator = data[Int(operand) / 4]

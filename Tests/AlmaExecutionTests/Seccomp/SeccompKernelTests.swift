@@ -56,8 +56,8 @@ struct SeccompKernelTests {
         }
     #endif
 
-    /// uretprobe and uprobe: since 6.14 x86_64 lets them past every filter, and itself refuses them (SIGILL, ENXIO) unless
-    /// they come from a page that the kernel made.
+    /// uretprobe and uprobe: since 6.14 x86_64 lets them past every filter, and itself refuses them (SIGILL, ENXIO)
+    /// unless they come from a page that the kernel made.
     private static let unfiltered = 335...336
 
     @Test("every number from 0 to 600 that the rules refuse is refused")

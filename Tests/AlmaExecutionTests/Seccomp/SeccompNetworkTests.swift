@@ -22,7 +22,8 @@ struct SeccompNetworkTests {
     }
 
     static let loopback: [(arguments: [UInt64], expected: SyscallAction)] = [
-        ([2, 1, 0], .allow), ([2, 1, 6], .allow), ([10, 0x80801, 6], .allow), ([2, 2, 17], .allow), ([10, 2, 0], .allow),
+        ([2, 1, 0], .allow), ([2, 1, 6], .allow), ([10, 0x80801, 6], .allow), ([2, 2, 17], .allow),
+        ([10, 2, 0], .allow),
         ([2, 1, 262], .errno(93)), ([10, 1, 262], .errno(93)), ([2, 1, 132], .notify(1)), ([2, 2, 1], .notify(1)),
         ([2, 3, 0], .notify(1)), ([2, 3, 6], .notify(1)), ([10, 3, 58], .notify(1)), ([high | 2, 3, 255], .notify(1)),
         ([1, 1, 0], .allow), ([1, 0x80002, 0], .allow), ([1, 5, 0], .allow), ([1, 3, 0], .notify(1)),

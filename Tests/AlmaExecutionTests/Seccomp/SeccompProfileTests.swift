@@ -74,6 +74,16 @@ struct SeccompProfileTests {
         #expect(filter.run("bpf") == .notify(1))
     }
 
+    @Test("where both refuse a whole call the floor explains, where the floor refuses some uses only the profile does")
+    func explanations() throws {
+        let filter = try SeccompCompiler.compile(.small([]))
+        let rules = Dictionary(uniqueKeysWithValues: filter.denials.values.map { ($0.name, $0.rule) })
+        #expect(rules["ptrace"] == "built-in: tracing")
+        #expect(rules["fchmod"] == "seccomp: small.json")
+        let docker = try SeccompCompiler.compile(.dockerShape)
+        #expect(docker.denials.values.first { $0.name == "fchmod" }?.rule == "built-in: set-id files")
+    }
+
     @Test("conditions on an int see its low 32 bits, as the kernel does")
     func ints() throws {
         let rules: [SeccompProfile.Rule] = [
@@ -84,7 +94,8 @@ struct SeccompProfileTests {
                 conditions: [.init(argument: 1, comparison: .equal, value: 5)]),
             .init(names: ["listen"], action: .allow, conditions: []),
             .init(
-                names: ["munmap"], action: .allow, conditions: [.init(argument: 1, comparison: .greaterThan, value: 9)]),
+                names: ["munmap"], action: .allow,
+                conditions: [.init(argument: 1, comparison: .greaterThan, value: 9)]),
         ]
         let filter = BPFInterpreter(try SeccompCompiler.compile(.small(rules)))
         #expect(filter.run("umask", [0xFFFF_FFFF]) == .allow)
@@ -123,7 +134,7 @@ struct SeccompProfileTests {
         #expect(filter.warnings[0].hasSuffix("skipped: _llseek, frobnicate"))
     }
 
-    @Test("a profile that takes away what starts a program is refused by name", arguments: SeccompCompiler.requiredCalls)
+    @Test("a profile without what starts a program is refused by name", arguments: SeccompCompiler.requiredCalls)
     func required(name: String) throws {
         let always = SeccompProfile.Rule(names: [name], action: .errno(1), conditions: [])
         let sometimes = SeccompProfile.Rule(

@@ -77,8 +77,8 @@ private struct Meaning {
 @Suite("Seccomp: the program means what the rules say")
 struct SeccompPropertyTests {
     private static let interesting: [UInt64] = [
-        0, 1, 2, 3, 5, 6, 8, 9, 10, 16, 17, 35, 40, 0o100, 0o644, 0o2755, 0o4755, 0o20644, 262, 0x5412, 0x8_0801, 0x1000_0011,
-        0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x1_0000_0000, 0x1_0000_0001, 0xFFFF_FFFF_0000_0000,
+        0, 1, 2, 3, 5, 6, 8, 9, 10, 16, 17, 35, 40, 0o100, 0o644, 0o2755, 0o4755, 0o20644, 262, 0x5412, 0x8_0801,
+        0x1000_0011, 0x7FFF_FFFF, 0x8000_0000, 0xFFFF_FFFF, 0x1_0000_0000, 0x1_0000_0001, 0xFFFF_FFFF_0000_0000,
         0xFFFF_FFFF_8000_0000, .max,
     ]
 
@@ -146,7 +146,7 @@ struct SeccompPropertyTests {
             let arguments = (0..<6).map { _ in value(&random) }
             let action = interpreter.run(number, arguments)
             let expected = meaning.actions(number, arguments)
-            #expect(matches(action, expected), "call \(number), \(arguments): \(String(describing: action)), not \(expected)")
+            #expect(matches(action, expected), "call \(number), \(arguments): \(action as Any), not \(expected)")
         }
     }
 
@@ -161,7 +161,7 @@ struct SeccompPropertyTests {
                 #expect(filter.denials[Int32(bitPattern: number)]?.errno == errno)
             }
         }
-        #expect(filter.denials.values.allSatisfy { !$0.name.isEmpty && !$0.rule.isEmpty && (1...4095).contains($0.errno) })
+        #expect(filter.denials.values.allSatisfy { !$0.rule.isEmpty && (1...4095).contains($0.errno) })
     }
 
     @Test("a profile only narrows: nothing passes that it or the floor under an open profile refuses")

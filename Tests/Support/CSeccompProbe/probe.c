@@ -20,7 +20,8 @@ static int child(struct sock_fprog *program, long number, const unsigned long a[
     return syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]) == -1 ? errno : 0;
 }
 
-int alma_seccomp_probe(const void *program, size_t bytes, long number, const unsigned long arguments[6])
+int alma_seccomp_probe(const void *program, size_t bytes, long number,
+                       const unsigned long arguments[6])
 {
     struct sock_fprog filter = {
         .len = (unsigned short)(bytes / sizeof(struct sock_filter)),

@@ -9,7 +9,8 @@
 
 /* Makes one call in a child process under a seccomp program that nobody listens to.
  * Returns the call's errno, 0 if it succeeded; ALMA_PROBE_SIGNAL + n if signal n ended the child;
- * ALMA_PROBE_REFUSED if the kernel does not take the program; ALMA_PROBE_FAILED if there is no child. */
-int alma_seccomp_probe(const void *program, size_t bytes, long number, const unsigned long arguments[6]);
+ * ALMA_PROBE_REFUSED if the kernel does not take the program; ALMA_PROBE_FAILED without a child. */
+int alma_seccomp_probe(const void *program, size_t bytes, long number,
+                       const unsigned long arguments[6]);
 
 #endif
