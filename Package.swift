@@ -42,12 +42,17 @@ let package = Package(
             name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "AlmaOperations", "CConfinement"],
             path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
+        .executableTarget(
+            name: "alma-bench",
+            dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution"], path: "Tests/Benchmarks", exclude: ["run"]),
+        .target(name: "CSeccompProbe", path: "Tests/Support/CSeccompProbe"),
         .testTarget(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),
         .testTarget(name: "EndToEndTests"),
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
-        .testTarget(name: "AlmaExecutionTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy"]),
+        .testTarget(
+            name: "AlmaExecutionTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "CSeccompProbe"]),
     ],
     swiftLanguageModes: [.v6]
 )

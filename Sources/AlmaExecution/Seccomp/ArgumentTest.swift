@@ -13,7 +13,7 @@ struct ArgumentTest: Hashable, Sendable {
     var question: Question
     /// The test holds when the answer is no.
     var negated = false
-    /// Only the low 32 bits are looked at, as the kernel does with an int. Then no number above has any bit beyond them.
+    /// Only the low 32 bits are looked at, as the kernel does with an int.
     var isInt = false
 
     func holds(_ arguments: [UInt64]) -> Bool {

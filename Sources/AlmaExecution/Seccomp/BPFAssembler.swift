@@ -48,7 +48,9 @@ struct BPFAssembler {
     /// Reads the word at `offset` of `struct seccomp_data`, cuts it with `mask`, then goes on at `next`.
     mutating func load(_ offset: Int, mask: UInt32 = .max, then next: Label) -> Label {
         var place = next
-        if reach(place) != 0 { place = append(BPFInstruction(code: BPFInstruction.jump, operand: UInt32(reach(place)))) }
+        if reach(place) != 0 {
+            place = append(BPFInstruction(code: BPFInstruction.jump, operand: UInt32(reach(place))))
+        }
         if mask != .max { _ = append(BPFInstruction(code: BPFInstruction.and, operand: mask)) }
         return append(BPFInstruction(code: BPFInstruction.load, operand: UInt32(offset)))
     }

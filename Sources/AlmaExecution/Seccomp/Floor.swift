@@ -32,7 +32,8 @@ enum Floor {
         var entries = always
         entries.merge(FloorNetwork.entries(network)) { _, new in new }
         if memoryIsSampled {
-            for name in ["memfd_create", "memfd_secret", "shmget"] { entries[name] = FloorEntry(.notify(EPERM), sampled) }
+            let entry = FloorEntry(.notify(EPERM), sampled)
+            for name in ["memfd_create", "memfd_secret", "shmget"] { entries[name] = entry }
         }
         for name in kind.exempt { entries[name] = nil }
         return entries

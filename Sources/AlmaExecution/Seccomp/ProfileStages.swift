@@ -25,7 +25,8 @@ struct ProfileStages {
     }
 
     func stage(_ name: String) -> Stage {
-        let branches = (rules[name] ?? []).map { rule in
+        guard let rules = rules[name] else { return Stage(otherwise: defaultAction) }
+        let branches = rules.map { rule in
             Stage.Branch(tests: rule.conditions.map(ArgumentTest.init), action: SyscallAction(rule.action))
         }
         let kills = branches.filter { $0.action == .kill }

@@ -23,12 +23,13 @@ struct Stage: Hashable, Sendable {
     }
 
     var actions: [SyscallAction] { branches.map(\.action) + [otherwise] }
-    var mayAllow: Bool { actions.contains(.allow) }
+    var mayAllow: Bool { otherwise == .allow || branches.contains { $0.action == .allow } }
     var reports: Bool { actions.contains { if case .notify = $0 { true } else { false } } }
 
     /// The same stage with arguments of int size tested as ints, and without branches that change nothing.
     /// - Parameter intArguments: bit n stands for argument n.
     func simplified(intArguments: UInt8) -> Stage {
+        guard !branches.isEmpty else { return self }
         var result = Stage(otherwise: otherwise)
         for branch in branches {
             let tests = branch.tests.map { intArguments >> UInt8($0.argument) & 1 == 1 ? $0.asInt() : $0 }
@@ -81,7 +82,7 @@ struct Ruling: Hashable, Sendable {
 
     /// The same ruling with one errno for all notifications: what would answer another stays exact and is not reported.
     func withOneReportedErrno() -> Ruling {
-        guard let kept = reportedErrno else { return self }
+        guard stages.contains(where: { !$0.branches.isEmpty }), let kept = reportedErrno else { return self }
         return Ruling(
             stages.map { stage in
                 stage.mapActions { action in

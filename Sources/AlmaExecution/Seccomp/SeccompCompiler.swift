@@ -30,28 +30,32 @@ struct SeccompCompiler {
     ) throws(AlmaError) -> CompiledFilter {
         let floor = Floor.entries(network: network, memoryIsSampled: memoryIsSampled, kind: kind)
         let compiler = SeccompCompiler(
-            profile: profile, stages: try ProfileStages(profile), floor: floor, exempt: Set(kind.exempt))
+            profile: profile, stages: try ProfileStages(profile), floor: floor, exempt: kind.exempt,
+            fileName: profile.origin.split(separator: "/").last.map(String.init) ?? profile.origin)
         return try compiler.filter()
     }
 
     private let profile: SeccompProfile
     private let stages: ProfileStages
     private let floor: [String: FloorEntry]
-    private let exempt: Set<String>
+    private let exempt: [String]
+    private let fileName: String
 
     private func filter() throws(AlmaError) -> CompiledFilter {
         var rulings: [(number: UInt32, ruling: Ruling)] = []
         var denials: [Int32: CompiledFilter.Denial] = [:]
         for call in SyscallTable.calls {
-            let (ruling, text) = decide(call)
+            let (ruling, explainedBy) = decide(call)
             if Self.requiredCalls.contains(call.name), ruling != .allow {
                 throw AlmaError(
-                    .policyInvalid, "\(profile.origin) must allow \(call.name) without conditions: programs start with it")
+                    .policyInvalid,
+                    "\(profile.origin) must allow \(call.name) without conditions: no program starts without it")
             }
             rulings.append((call.number, ruling))
-            if let errno = ruling.reportedErrno {
-                denials[Int32(call.number)] = .init(name: call.name, errno: errno, rule: text.rule, hint: text.hint)
-            }
+            guard let errno = ruling.reportedErrno else { continue }
+            denials[Int32(call.number)] = .init(
+                name: call.name, errno: errno, rule: explainedBy?.rule ?? "seccomp: \(fileName)",
+                hint: explainedBy?.hint ?? "add \(call.name) to \(fileName) if the program needs it")
         }
         let program = BPFGenerator.program(rulings, unknown: .errno(ENOSYS))
         guard program.count <= CompiledFilter.maximumInstructions else {
@@ -63,25 +67,18 @@ struct SeccompCompiler {
         return CompiledFilter(program: CompiledFilter.bytes(program), denials: denials, warnings: warnings)
     }
 
-    /// What becomes of a call, and how its refusal is explained.
-    private func decide(_ call: SyscallTable.Call) -> (Ruling, (rule: String, hint: String)) {
+    /// What becomes of a call, and the entry of the floor that explains its refusal; without one the profile does.
+    private func decide(_ call: SyscallTable.Call) -> (Ruling, FloorEntry?) {
         let given = exempt.contains(call.name) ? Stage(otherwise: .allow) : stages.stage(call.name)
         let ofProfile = given.simplified(intArguments: call.intArguments)
-        let profileText = (
-            rule: "seccomp: \(fileName)", hint: "add \(call.name) to \(fileName) if the program needs it"
-        )
-        guard let entry = floor[call.name] else {
-            return (Ruling([ofProfile]).withOneReportedErrno(), profileText)
-        }
+        guard let entry = floor[call.name] else { return (Ruling([ofProfile]).withOneReportedErrno(), nil) }
         let ofFloor = entry.stage.simplified(intArguments: call.intArguments)
+        if ofFloor.mayAllow, !ofProfile.mayAllow { return (Ruling([ofProfile]).withOneReportedErrno(), nil) }
         // Death comes first, then the floor's answer, then the profile's.
         let deaths = ofProfile.mapActions { $0 == .kill ? .kill : .allow }.simplified(intArguments: 0)
         let ruling = Ruling([deaths, ofFloor, ofProfile]).withOneReportedErrno()
-        let floorExplains = ofFloor.reports && (ofProfile.mayAllow || !ofFloor.mayAllow)
-        return (ruling, floorExplains ? (entry.rule, entry.hint) : profileText)
+        return (ruling, ofFloor.reports ? entry : nil)
     }
-
-    private var fileName: String { profile.origin.split(separator: "/").last.map(String.init) ?? profile.origin }
 
     private var warnings: [String] {
         guard !stages.unknownNames.isEmpty else { return profile.warnings }
