@@ -3,14 +3,23 @@ import Synchronization
 
 /// One thread for calls that block as long as somebody outside likes, in order, away from Swift's own few threads.
 final class BlockingLane: Sendable {
+    private struct Waiting {
+        var isReleased = false
+        var nextTicket = 0
+        var releases: [Int: @Sendable () -> Void] = [:]
+    }
+
     private let queue: DispatchQueue
+    private let waiting = Mutex(Waiting())
 
     init(_ label: String) { queue = DispatchQueue(label: label) }
 
-    /// Runs `body` on the lane. A cancelled task gets `fallback` at once; the call itself is left behind and ends when
-    /// its descriptor lets it, or with the process.
+    /// Runs `body` on the lane. A cancelled task, or any task once the lane is released, gets `fallback` at once; the
+    /// call itself is left behind and ends when its descriptor lets it, or with the process.
     func perform<Value: Sendable>(ifCancelled fallback: Value, _ body: @escaping @Sendable () -> Value) async -> Value {
         let answer = Answer<Value>()
+        let ticket = enter { answer.give(fallback) }
+        defer { leave(ticket) }
         return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 answer.wait(continuation)
@@ -20,6 +29,27 @@ final class BlockingLane: Sendable {
             answer.give(fallback)
         }
     }
+
+    /// Lets everybody who waits for the lane go, now and from now on.
+    func release() {
+        let releases = waiting.withLock { waiting in
+            waiting.isReleased = true
+            return waiting.releases.values
+        }
+        for release in releases { release() }
+    }
+
+    private func enter(_ release: @escaping @Sendable () -> Void) -> Int {
+        let (ticket, isReleased) = waiting.withLock { waiting in
+            waiting.nextTicket += 1
+            waiting.releases[waiting.nextTicket] = release
+            return (waiting.nextTicket, waiting.isReleased)
+        }
+        if isReleased { release() }
+        return ticket
+    }
+
+    private func leave(_ ticket: Int) { waiting.withLock { _ = $0.releases.removeValue(forKey: ticket) } }
 
     /// Waits until everything asked for so far is done, but not longer than `limit`.
     func drain(within limit: DispatchTimeInterval) {

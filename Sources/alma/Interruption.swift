@@ -1,28 +1,29 @@
 import Glibc
 import Synchronization
 
-/// One switch that cancels a job, whoever turns it and however often, also before there is a job to cancel.
+/// One switch that ends a job, whoever turns it and however often, also before there is a job to end.
 final class Interruption: Sendable {
     private struct State {
-        var interrupted = false
-        var cancel: (@Sendable () -> Void)?
+        var isInterrupted = false
+        var reactions: [@Sendable () -> Void] = []
     }
     private let state = Mutex(State())
 
-    func attach(_ cancel: @escaping @Sendable () -> Void) {
-        let now = state.withLock { state in
-            state.cancel = cancel
-            return state.interrupted
+    /// `reaction` is called once for each interruption; at once when there was one already.
+    func attach(_ reaction: @escaping @Sendable () -> Void) {
+        let isInterrupted = state.withLock { state in
+            state.reactions.append(reaction)
+            return state.isInterrupted
         }
-        if now { cancel() }
+        if isInterrupted { reaction() }
     }
 
     func interrupt() {
-        let cancel = state.withLock { state in
-            state.interrupted = true
-            return state.cancel
+        let reactions = state.withLock { state in
+            state.isInterrupted = true
+            return state.reactions
         }
-        cancel?()
+        for reaction in reactions { reaction() }
     }
 }
 

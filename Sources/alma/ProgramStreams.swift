@@ -17,6 +17,9 @@ final class ProgramStreams: Sendable {
             .stdout: (standardOutput, BlockingLane("alma.stdout")),
             .stderr: (standardError, BlockingLane("alma.stderr")),
         ]
+        // A reader that does not read, or a terminal that is stopped, must not keep an interrupted run from ending.
+        let lanes = [input] + outputs.values.map(\.lane)
+        interruption.attach { for lane in lanes { lane.release() } }
     }
 
     /// The errno of the first write that failed.

@@ -10,8 +10,10 @@ enum ScriptFile {
     static func read(_ path: String, in directory: String) throws(AlmaError) -> [UInt8] {
         let descriptor = open(Paths.absolute(path, in: directory), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
-            let code: ErrorCode = errno == ENOENT || errno == ENOTDIR ? .fileNotFound : .fileFailed
-            throw AlmaError(code, "cannot read '\(path)': \(Paths.reason(errno))")
+            let number = errno
+            let code: ErrorCode = number == ENOENT || number == ENOTDIR ? .fileNotFound : .fileFailed
+            let hint = number == ENOENT && !path.contains("/") ? "; to run a program: alma run -- \(path)" : ""
+            throw AlmaError(code, "cannot read '\(path)': \(Paths.reason(number))\(hint)")
         }
         defer { close(descriptor) }
         var status = stat()

@@ -17,20 +17,8 @@ struct Tools: Verb {
     var openai = false
 
     func perform(in surroundings: Surroundings) throws -> Outcome {
-        let settings = try Settings(common, surroundings)
-        let policy = try loadPolicy(settings)
-        let console = Console(quiet: common.quiet)
-        let style: Style = openai ? .openAI : common.json ? .json : .table
-        return .job { _ in
-            do {
-                let engine = try await Engine(settings.engineConfiguration(policy))
-                let text = Tools.text(engine.tools, style)
-                await engine.close()
-                return StandardDescriptors.write(text + "\n", to: STDOUT_FILENO) ? 0 : 125
-            } catch {
-                return console.report(error)
-            }
-        }
+        let text = Tools.text(Engine.builtInTools, openai ? .openAI : common.json ? .json : .table)
+        return .done(StandardDescriptors.write(text + "\n", to: STDOUT_FILENO) ? 0 : 125)
     }
 
     enum Style { case table, json, openAI }

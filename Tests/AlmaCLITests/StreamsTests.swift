@@ -44,6 +44,23 @@ struct StreamsTests {
         close(ends.read)
     }
 
+    @Test("a reader that does not read cannot keep an interrupted run from ending")
+    func stuck() async {
+        let ends = pipes()
+        let interruption = Interruption()
+        let streams = ProgramStreams(
+            interruption: interruption, standardOutput: ends.write, standardError: ends.write)
+        async let shown: Void = streams.show(OutputChunk(stream: .stdout, bytes: [UInt8](repeating: 1, count: 1 << 20)))
+        async let more: Void = streams.show(OutputChunk(stream: .stderr, bytes: [UInt8](repeating: 1, count: 1 << 20)))
+        interruption.interrupt()
+        await shown
+        await more
+        signal(SIGPIPE, SIG_IGN)
+        close(ends.read)
+        streams.drain()
+        close(ends.write)
+    }
+
     @Test("a reader that went away interrupts the run, once")
     func broken() async {
         signal(SIGPIPE, SIG_IGN)
