@@ -22,13 +22,18 @@ let package = Package(
             name: "AlmaPolicy",
             dependencies: [
                 "AlmaModel", .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto"),
-            ]),
+            ],
+            exclude: ["Shipped/README.md"],
+            resources: [.embedInCode("Shipped/default.yaml"), .embedInCode("Shipped/seccomp/default.json")]),
+        .target(name: "AlmaSeccomp", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
         .target(
-            name: "AlmaExecution", dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "CConfinement"]),
+            name: "AlmaExecution", dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "CConfinement"],
+            resources: [.embedInCode("Runners/run.py")]),
+        .target(name: "AlmaDoctor", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
         .executableTarget(
             name: "alma",
             dependencies: [
-                "AlmaModel", "AlmaPolicy", "AlmaExecution",
+                "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaDoctor",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -50,9 +55,11 @@ let package = Package(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),
         .testTarget(name: "EndToEndTests"),
+        .testTarget(name: "AlmaPolicyTests", dependencies: ["AlmaPolicy", "AlmaModel"]),
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
         .testTarget(
-            name: "AlmaExecutionTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "CSeccompProbe"]),
+            name: "AlmaSeccompTests", dependencies: ["AlmaSeccomp", "AlmaModel", "AlmaPolicy", "CSeccompProbe"]),
+        .testTarget(name: "AlmaDoctorTests", dependencies: ["AlmaDoctor", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -1,4 +1,4 @@
-import AlmaExecution
+import AlmaDoctor
 import AlmaModel
 import AlmaPolicy
 import ArgumentParser

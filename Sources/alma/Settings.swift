@@ -66,14 +66,7 @@ struct Settings: Sendable, Equatable {
 /// The policy in force.
 /// - Throws: `policy.not_found`, `policy.invalid`.
 func loadPolicy(_ settings: Settings) throws(AlmaError) -> Policy {
-    return devPolicy()
-
-    Policy(name: settings.policy, description: "", sha256: "", profiles: [:])
-}
-func devPolicy() -> Policy {
-    let sec = SeccompProfile(origin: "dev", sha256: "d", defaultAction: .allow, rules: [], warnings: [])
-    func p(_ n: String) -> SandboxProfile {
-        SandboxProfile(name: n, seccomp: sec, mounts: ["/usr", "/bin", "/sbin", "/lib", "/lib64"].map { .init(path: $0, optional: true) } + ["/etc/ld.so.cache", "/etc/alternatives", "/etc/ssl", "/etc/localtime"].map { .init(path: $0, optional: true) }, network: .none, limits: .standard, maximum: Limits([.wall: 600_000, .memory: 4 << 30]), protect: [], allowDegraded: [], interpreters: ["python": "/usr/bin/python3", "shell": "/bin/sh", "javascript": "/usr/bin/node"])
-    }
-    return Policy(name: "dev", description: "", sha256: String(repeating: "a", count: 64), profiles: Dictionary(uniqueKeysWithValues: ["python", "shell", "javascript", "files"].map { ($0, p($0)) }))
+    let library = PolicyLibrary(
+        configDirectory: settings.configurationDirectory, shareDirectory: settings.shareDirectory)
+    do throws(PolicyErrors) { return try library.policy(settings.policy) } catch { throw error.almaError }
 }

@@ -1,4 +1,5 @@
 import AlmaModel
+import AlmaSeccomp
 import Glibc
 
 /// Puts a ToolResult together from what the executor reports, what was printed, and what the cgroup says.

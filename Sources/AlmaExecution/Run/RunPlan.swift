@@ -1,5 +1,6 @@
 import AlmaModel
 import AlmaPolicy
+import AlmaSeccomp
 
 /// One call with everything about it decided: nothing of it has been started yet.
 struct RunPlan: Sendable {

@@ -7,7 +7,7 @@ extension Tool {
         let isIsolated = call.input["environment"] == "isolated"
         let flags = isIsolated ? ["-I", "-S"] : []
         let source = Source(call, code: "code", name: "code.py", shownAs: "<string>")
-        let arguments = ["python3"] + flags + ["-c", Runners.python, source.path, source.shown]
+        let arguments = ["python3"] + flags + ["-c", Runner.python, source.path, source.shown]
         return ToolTask(
             work: .program(interpreter, arguments: arguments + strings(call.input["args"])), script: source.script,
             timeout: timeout(call.input), usesWorkspace: !isIsolated)
@@ -16,7 +16,7 @@ extension Tool {
     static let javascript = Tool(description: .javascript, profile: "javascript") { call, profile throws(AlmaError) in
         let interpreter = try interpreter("javascript", profile, package: "nodejs")
         let source = Source(call, code: "code", name: "code.js", shownAs: "[eval]")
-        let arguments = ["node", "-e", Runners.javascript, "--", source.path, source.shown]
+        let arguments = ["node", "-e", Runner.javascript, "--", source.path, source.shown]
         return ToolTask(
             work: .program(interpreter, arguments: arguments + strings(call.input["args"])), script: source.script,
             timeout: timeout(call.input))

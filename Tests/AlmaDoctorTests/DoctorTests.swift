@@ -2,7 +2,7 @@ import AlmaModel
 import Glibc
 import Testing
 
-@testable import AlmaExecution
+@testable import AlmaDoctor
 
 private func host(_ change: (inout HostFacts) -> Void = { _ in }) -> HostFacts {
     var facts = HostFacts()

@@ -1,10 +1,10 @@
 import Glibc
 
 /// Filters for ALMA's own processes around a task: short lists of what they do while it runs, EPERM for all else.
-enum FixedFilters {
+package enum FixedFilters {
     /// For the executor, single-threaded, once the task has started. It opens for reading only, maps nothing executable
     /// and makes no process and no socket.
-    static let executorFilter = compile(
+    package static let executorFilter = compile(
         """
         read write readv writev pread64 lseek sendmsg recvmsg sendto recvfrom close dup fstat newfstatat statx \
         getdents64 readlinkat epoll_wait epoll_pwait epoll_pwait2 epoll_ctl poll ppoll timerfd_settime clock_gettime \
@@ -21,7 +21,7 @@ enum FixedFilters {
         ])
 
     /// For pid 1 of the task's namespace, which reaps and reports.
-    static let initFilter = compile(
+    package static let initFilter = compile(
         """
         wait4 waitid read write sendto sendmsg recvfrom recvmsg close rt_sigaction rt_sigprocmask rt_sigreturn \
         rt_sigsuspend rt_sigtimedwait rt_sigpending getpid poll ppoll pause exit exit_group restart_syscall

@@ -1,6 +1,6 @@
 import AlmaModel
 import AlmaPolicy
-@testable import AlmaExecution
+@testable import AlmaSeccomp
 
 extension SeccompProfile {
     /// The shape of Docker's default profile, with fewer names.

@@ -2,7 +2,7 @@ import AlmaModel
 import AlmaPolicy
 import Testing
 
-@testable import AlmaExecution
+@testable import AlmaSeccomp
 
 @Suite("Seccomp: loaded profiles")
 struct SeccompProfileTests {

@@ -2,7 +2,7 @@ import AlmaModel
 import AlmaPolicy
 import Testing
 
-@testable import AlmaExecution
+@testable import AlmaSeccomp
 
 /// SplitMix64: the same numbers for the same seed, everywhere.
 private struct SeededGenerator: RandomNumberGenerator {

@@ -1,6 +1,6 @@
 import Testing
 
-@testable import AlmaExecution
+@testable import AlmaSeccomp
 
 @Suite("Seccomp: ALMA's own processes")
 struct SeccompFixedFilterTests {

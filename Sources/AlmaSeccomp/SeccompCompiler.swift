@@ -3,9 +3,9 @@ import AlmaPolicy
 import Glibc
 
 /// Makes one seccomp program of a profile and the floor: for each call the stricter of the two.
-struct SeccompCompiler {
+package struct SeccompCompiler {
     /// Who will run under the filter.
-    enum Kind: Sendable, Hashable {
+    package enum Kind: Sendable, Hashable {
         /// A tool's program.
         case program
         /// ALMA's own file operations.

@@ -1,19 +1,19 @@
 /// A seccomp program ready for the kernel, and what to say about the calls that it reports.
-struct CompiledFilter: Sendable, Equatable {
+package struct CompiledFilter: Sendable, Equatable {
     /// What to answer and tell when a call is reported.
-    struct Denial: Sendable, Equatable {
-        var name: String
-        var errno: Int32
-        var rule: String
-        var hint: String
+    package struct Denial: Sendable, Equatable {
+        package var name: String
+        package var errno: Int32
+        package var rule: String
+        package var hint: String
     }
 
     /// An array of `struct sock_filter`, 8 bytes each, in the machine's byte order.
-    var program: [UInt8]
+    package var program: [UInt8]
     /// By system call number: an entry for each call that the program may report, and for no other.
-    var denials: [Int32: Denial]
+    package var denials: [Int32: Denial]
     /// What of the profile has no effect on this machine, for people.
-    var warnings: [String]
+    package var warnings: [String]
 
     /// The kernel's limit (BPF_MAXINSNS).
     static let maximumInstructions = 4096

@@ -3,7 +3,7 @@ import AlmaPolicy
 import Synchronization
 
 /// Filters that were compiled before. Threads that ask for the same new filter at once may each compile it.
-final class CompiledFilterCache: Sendable {
+package final class CompiledFilterCache: Sendable {
     private struct Key: Hashable {
         var origin: String
         var sha256: String
@@ -16,8 +16,10 @@ final class CompiledFilterCache: Sendable {
     private static let capacity = 128
     private let filters = Mutex<[Key: CompiledFilter]>([:])
 
+    package init() {}
+
     /// - Throws: as `SeccompCompiler.compile`; failures are not kept.
-    func filter(
+    package func filter(
         _ profile: SeccompProfile, network: NetworkMode, memoryIsSampled: Bool, kind: SeccompCompiler.Kind
     ) throws(AlmaError) -> CompiledFilter {
         let key = Key(

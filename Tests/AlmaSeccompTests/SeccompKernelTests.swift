@@ -3,7 +3,7 @@ import AlmaPolicy
 import CSeccompProbe
 import Testing
 
-@testable import AlmaExecution
+@testable import AlmaSeccomp
 
 @Suite("Seccomp: this kernel takes the programs", .timeLimit(.minutes(1)))
 struct SeccompKernelTests {

@@ -1,4 +1,4 @@
-@testable import AlmaExecution
+@testable import AlmaSeccomp
 
 /// Runs a seccomp program as the kernel would, on numbers instead of a real call.
 struct BPFInterpreter {

@@ -1,5 +1,8 @@
 /// The few lines that start a user's program inside its interpreter, as if it had been started by hand.
-enum Runners {
+enum Runner {
+    /// Sandbox/Python/run.py.
+    static let python = String(decoding: PackageResources.run_py, as: UTF8.self)
+
     /// Module loading as for a main program, under the name the user typed.
     static let javascript = """
         const [path, shown] = process.argv.splice(1, 2);

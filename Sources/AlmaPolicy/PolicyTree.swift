@@ -1,0 +1,129 @@
+import Yams
+
+/// The part of YAML that policies use: text, lists and mappings, each with its place.
+struct PolicyNode {
+    enum Content {
+        /// `quoted` tells `"true"` from `true`.
+        case text(String, quoted: Bool)
+        case list([PolicyNode])
+        case mapping([Entry])
+    }
+
+    struct Entry {
+        var key: String
+        var keyPlace: Place
+        var value: PolicyNode
+    }
+
+    var content: Content
+    var place: Place
+
+    /// For messages.
+    var kind: String {
+        switch content {
+        case .text: "text"
+        case .list: "a list"
+        case .mapping: "a mapping"
+        }
+    }
+}
+
+extension PolicyNode {
+    /// No policy needs lists and mappings deeper inside each other than this.
+    static let maximumDepth = 16
+
+    /// Reads exactly one document. Anchors, aliases, tags and keys that are not text are problems.
+    static func read(_ bytes: [UInt8], file: String) throws(PolicyErrors) -> PolicyNode {
+        var problems = ProblemList(file: file)
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            problems.add(firstInvalid(in: bytes), "not UTF-8")
+            throw problems.errors
+        }
+        findAnchors(bytes, &problems)
+        try problems.throwIfAny()
+        let tree: PolicyNode?
+        do {
+            let root = try Parser(yaml: text, resolver: .basic, encoding: .utf8).singleRoot()
+            tree = root.flatMap { convert($0, depth: 1, &problems) }
+        } catch {
+            let (place, message) = explain(error, in: bytes)
+            problems.add(place, message)
+            throw problems.errors
+        }
+        try problems.throwIfAny()
+        guard let tree else {
+            problems.add(Place(line: 1, column: 1), "the file is empty; a policy needs `name` and `profiles`")
+            throw problems.errors
+        }
+        return tree
+    }
+
+    private static func convert(_ node: Node, depth: Int, _ problems: inout ProblemList) -> PolicyNode? {
+        let place = Place(node.mark)
+        guard depth <= maximumDepth else {
+            problems.add(place, "nested more than \(maximumDepth) deep")
+            return nil
+        }
+        refuseTag(node, place, isKey: false, &problems)
+        switch node {
+        case .scalar(let scalar):
+            return PolicyNode(content: .text(scalar.string, quoted: scalar.style != .plain), place: place)
+        case .sequence(let elements):
+            let converted = elements.compactMap { convert($0, depth: depth + 1, &problems) }
+            return PolicyNode(content: .list(converted), place: place)
+        case .mapping(let pairs):
+            return PolicyNode(content: .mapping(entries(pairs, depth: depth, &problems)), place: place)
+        case .alias:
+            problems.add(place, "an alias; policies have none, write the value out")
+            return nil
+        }
+    }
+
+    private static func entries(_ pairs: Node.Mapping, depth: Int, _ problems: inout ProblemList) -> [Entry] {
+        var seen: [String: Place] = [:]
+        var entries: [Entry] = []
+        for (key, value) in pairs {
+            let place = Place(key.mark)
+            refuseTag(key, place, isKey: true, &problems)
+            guard case .scalar(let scalar) = key else {
+                problems.add(place, "a key must be text")
+                continue
+            }
+            if let first = seen.updateValue(place, forKey: scalar.string) {
+                problems.add(place, "the key `\(scalar.string)` was given before, in line \(first.line)")
+                continue
+            }
+            guard let converted = convert(value, depth: depth + 1, &problems) else { continue }
+            entries.append(Entry(key: scalar.string, keyPlace: place, value: converted))
+        }
+        return entries
+    }
+
+    /// Quoted text and keys come from the parser with the tag of text; there an explicit one changes nothing.
+    private static func refuseTag(_ node: Node, _ place: Place, isKey: Bool, _ problems: inout ProblemList) {
+        let tag = node.tag.description
+        let isQuoted = if case .scalar(let scalar) = node { scalar.style != .plain } else { false }
+        if tag.isEmpty || (isKey || isQuoted) && tag == "tag:yaml.org,2002:str" { return }
+        problems.add(place, "a tag (`\(tag)`); policies have none")
+    }
+}
+
+extension ProblemList {
+    /// For a place where a problem was just added.
+    var errors: PolicyErrors {
+        do throws(PolicyErrors) { try throwIfAny() } catch { return error }
+        return PolicyErrors(problems: [PolicyProblem(file: file, message: "not readable as a policy")])
+    }
+}
+
+extension Place {
+    init(_ mark: Mark?) { self.init(line: mark?.line ?? 0, column: mark?.column ?? 0) }
+
+    /// The place of the byte at `offset`; columns count characters as YAML does.
+    init(offset: Int, in bytes: [UInt8]) {
+        let before = bytes.prefix(offset)
+        let lineStart = before.lastIndex(of: UInt8(ascii: "\n")).map { $0 + 1 } ?? 0
+        let line = before.count { $0 == UInt8(ascii: "\n") } + 1
+        self.init(line: line, column: before[lineStart...].count { $0 & 0xC0 != 0x80 } + 1)
+    }
+}
