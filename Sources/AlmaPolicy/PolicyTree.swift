@@ -84,11 +84,11 @@ extension PolicyNode {
         var entries: [Entry] = []
         for (key, value) in pairs {
             let place = Place(key.mark)
-            refuseTag(key, place, isKey: true, &problems)
             guard case .scalar(let scalar) = key else {
                 problems.add(place, "a key must be text")
                 continue
             }
+            refuseTag(key, place, isKey: true, &problems)
             if let first = seen.updateValue(place, forKey: scalar.string) {
                 problems.add(place, "the key `\(scalar.string)` was given before, in line \(first.line)")
                 continue
@@ -101,10 +101,16 @@ extension PolicyNode {
 
     /// Quoted text and keys come from the parser with the tag of text; there an explicit one changes nothing.
     private static func refuseTag(_ node: Node, _ place: Place, isKey: Bool, _ problems: inout ProblemList) {
-        let tag = node.tag.description
-        let isQuoted = if case .scalar(let scalar) = node { scalar.style != .plain } else { false }
-        if tag.isEmpty || (isKey || isQuoted) && tag == "tag:yaml.org,2002:str" { return }
-        problems.add(place, "a tag (`\(tag)`); policies have none")
+        let (tag, isText): (Tag, Bool) =
+            switch node {
+            case .scalar(let scalar): (scalar.tag, isKey || scalar.style != .plain)
+            case .sequence(let elements): (elements.tag, false)
+            case .mapping(let pairs): (pairs.tag, false)
+            case .alias(let alias): (alias.tag, false)
+            }
+        let name = tag.description
+        if name.isEmpty || isText && name == "tag:yaml.org,2002:str" { return }
+        problems.add(place, "a tag (`\(name)`); policies have none")
     }
 }
 

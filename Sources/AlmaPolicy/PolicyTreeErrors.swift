@@ -35,8 +35,9 @@ extension PolicyNode {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _):
             let text = context.map { $0.text.isEmpty ? "" : "\($0.text): " } ?? ""
             return (Place(mark), "not YAML: \(text)\(problem)")
-        case .composer(_, _, let mark, _):
-            return (Place(mark), "a second document, or an alias; a policy is one document without either")
+        case .composer(_, let problem, let mark, _):
+            let isAlias = problem.contains("alias")
+            return (Place(mark), isAlias ? "an alias; policies have none, write the value out" : "a second document")
         case .reader(let problem, let offset, _, _):
             return (Place(offset: offset ?? 0, in: bytes), "not YAML: \(problem)")
         case .duplicatedKeysInMapping(let duplicates, let context):

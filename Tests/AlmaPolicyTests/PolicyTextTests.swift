@@ -8,11 +8,11 @@ struct PolicyTextTests {
         "what is not the small part of YAML is refused with its place",
         arguments: [
             ("name: &x p\nprofiles: {a: {}}", "p.yaml:1:7: an anchor, or text that looks like one (`&` before a word); policies have none"),
-            ("name: p\ndescription: *x\nprofiles: {a: {}}", "p.yaml:2:14: a second document, or an alias; a policy is one document without either"),
+            ("name: p\ndescription: *x\nprofiles: {a: {}}", "p.yaml:2:14: an alias; policies have none, write the value out"),
             ("name: !x p\nprofiles: {a: {}}", "p.yaml:1:7: a tag (`!x`); policies have none"),
             ("name: !!str p\nprofiles: {a: {}}", "p.yaml:1:7: a tag (`tag:yaml.org,2002:str`); policies have none"),
             ("name: p\nprofiles: !!map {a: {}}", "p.yaml:2:11: a tag (`tag:yaml.org,2002:map`); policies have none"),
-            ("name: p\nprofiles: {a: {}}\n---\nname: q\n", "p.yaml:3:1: a second document, or an alias; a policy is one document without either"),
+            ("name: p\nprofiles: {a: {}}\n---\nname: q\n", "p.yaml:3:1: a second document"),
             ("name: p\nname: q\nprofiles: {a: {}}", "p.yaml:1:1: the same key twice in one mapping: `name`"),
             ("name: p\nprofiles:\n  a: {}\n  b: {}\n  a: {}", "p.yaml:3:3: the same key twice in one mapping: `a`"),
             ("name: p\nprofiles:\n  a:\n    limits: {wall: 1s, cpu: 1s, wall: 2s}", "p.yaml:4:14: the same key twice in one mapping: `wall`"),
@@ -22,7 +22,7 @@ struct PolicyTextTests {
             ("", "p.yaml:1:1: the file is empty; a policy needs `name` and `profiles`"),
             ("# only a comment\n", "p.yaml:1:1: the file is empty; a policy needs `name` and `profiles`"),
             ("- name: p", "p.yaml:1:1: a policy must be a mapping, this is a list"),
-            ("name: p\nprofiles: {a: [}", "p.yaml:2:16: not YAML: while parsing a node in line 2, column 16: did not find expected node content"),
+            ("name: p\nprofiles: {a: [}", "p.yaml:2:16: not YAML: while parsing a flow node: did not find expected node content"),
             ("name: \u{1}", "p.yaml:1:7: not YAML: control characters are not allowed"),
         ])
     func refused(yaml: String, problem: String) { #expect(problems(yaml) == [problem]) }

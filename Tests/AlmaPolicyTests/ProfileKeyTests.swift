@@ -41,7 +41,7 @@ struct ProfileKeyTests {
             ("mounts: [{bind: /proc/sys}]", "4:21: bind: `/proc/sys`: the sandbox has its own /proc"),
             ("mounts: [{bind: /workspace}]", "4:21: bind: `/workspace`: the sandbox has its own /workspace"),
             ("mounts: [{bind: /tmp}]", "4:21: bind: `/tmp`: the sandbox has its own /tmp"),
-            ("mounts: [{bind: /usr}, {bind: /usr}]", "4:34: bind: `/usr` is mounted twice in this list"),
+            ("mounts: [{bind: /usr}, {bind: /usr}]", "4:35: bind: `/usr` is mounted twice in this list"),
             ("mounts: [{bind: /usr, read_only: false}]", "4:38: `read_only` must be true: only the workspace can be written"),
             ("mounts: [{bind: /usr, read_only: yes}]", "4:38: `read_only` must be true or false"),
             ("mounts: [{bind: /usr, optional: \"true\"}]", "4:37: `optional` must be true or false"),

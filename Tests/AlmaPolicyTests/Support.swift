@@ -1,5 +1,5 @@
 import AlmaModel
-import Glibc
+import Foundation
 
 @testable import AlmaPolicy
 
@@ -39,7 +39,7 @@ func withDirectory(_ body: (String) throws -> Void) throws {
     var template = Array("/tmp/alma-policy-XXXXXX".utf8CString)
     guard mkdtemp(&template) != nil else { throw SeccompError(origin: "mkdtemp", message: "\(errno)") }
     let path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    defer { remove(tree: path) }
+    defer { try? FileManager.default.removeItem(atPath: path) }
     try body(path)
 }
 
@@ -50,8 +50,4 @@ func write(_ text: String, to path: String, mode: mode_t = 0o644) {
     precondition(Glibc.write(descriptor, bytes, bytes.count) == bytes.count)
     fchmod(descriptor, mode)
     close(descriptor)
-}
-
-private func remove(tree path: String) {
-    _ = nftw(path, { entry, _, _, _ in entry.map { Glibc.remove($0) } ?? 0 }, 16, FTW_DEPTH | FTW_PHYS)
 }
