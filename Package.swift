@@ -20,7 +20,10 @@ let package = Package(
         .target(name: "AlmaWire", dependencies: ["AlmaModel"]),
         .target(
             name: "AlmaPolicy",
-            dependencies: ["AlmaModel", .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: [
+                "AlmaModel", .product(name: "Yams", package: "Yams"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             exclude: ["Shipped/README.md"],
             resources: [.embedInCode("Shipped/default.yaml"), .embedInCode("Shipped/seccomp/default.json")]),
         .testTarget(name: "AlmaPolicyTests", dependencies: ["AlmaPolicy", "AlmaModel"]),
