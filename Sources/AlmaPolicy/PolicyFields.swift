@@ -106,8 +106,8 @@ enum PolicyPath {
     private static func problem(components: Substring, of path: String) -> String? {
         guard path.utf8.count < 4096 else { return "a path of more than 4095 bytes" }
         let parts = components.split(separator: "/", omittingEmptySubsequences: false)
-        guard !parts.contains(where: { $0 == ".." || $0 == "." }) else { return "`\(path)` may not contain `.` or `..`" }
-        guard !parts.contains(""[...]) else { return "`\(path)` may not end in `/` or contain `//`" }
+        if parts.contains("..") || parts.contains(".") { return "`\(path)` may not contain `.` or `..`" }
+        guard !parts.contains("") else { return "`\(path)` may not end in `/` or contain `//`" }
         return nil
     }
 }

@@ -61,7 +61,9 @@ struct ProfileInheritance {
         return nil
     }
 
-    private func combine(_ draft: ProfileDraft, _ parent: SandboxProfile?, _ seccomp: SeccompProfile) -> SandboxProfile {
+    private func combine(
+        _ draft: ProfileDraft, _ parent: SandboxProfile?, _ seccomp: SeccompProfile
+    ) -> SandboxProfile {
         var mounts = parent?.mounts ?? []
         for mount in draft.mounts {
             if let index = mounts.firstIndex(where: { $0.path == mount.path }) {

@@ -1,7 +1,8 @@
 import AlmaModel
 
 extension ProfileDraft {
-    /// Places that the sandbox makes itself; nothing of the host may be shown there or below.
+    /// Places that the sandbox makes itself; nothing of the host may be shown there or below. So is
+    /// /tmp, but a file of the host below it may be shown.
     static let reservedTargets = ["/proc", "/sys", "/dev", "/workspace", "/run/alma"]
 
     static func mounts(_ node: PolicyNode, _ problems: inout ProblemList) -> [SandboxProfile.Mount] {
@@ -34,7 +35,7 @@ extension ProfileDraft {
     private static func refusal(_ path: String) -> String? {
         if path == "/" { return "`/` would show the whole host; list what the program needs" }
         if let refusal = PolicyPath.problem(absolute: path) { return refusal }
-        let reserved = reservedTargets.first { path == $0 || path.hasPrefix($0 + "/") } ?? (path == "/tmp" ? "/tmp" : nil)
+        let reserved = path == "/tmp" ? path : reservedTargets.first { path == $0 || path.hasPrefix($0 + "/") }
         return reserved.map { "`\(path)`: the sandbox has its own \($0)" }
     }
 }

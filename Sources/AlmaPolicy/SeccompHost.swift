@@ -52,10 +52,11 @@ public struct SeccompHost: Sendable, Equatable {
             #error("no system call profiles for this architecture")
         #endif
         var names = utsname()
-        guard uname(&names) == 0 else { return SeccompHost(architecture: architecture, kernel: .init(major: 0, minor: 0)) }
+        let unknown = KernelVersion(major: 0, minor: 0)
+        guard uname(&names) == 0 else { return SeccompHost(architecture: architecture, kernel: unknown) }
         let release = withUnsafeBytes(of: names.release) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         let digits = release.split(separator: ".").prefix(2).map { $0.prefix { $0.isASCII && $0.isNumber } }
-        let version = KernelVersion(digits.joined(separator: ".")) ?? KernelVersion(major: 0, minor: 0)
+        let version = KernelVersion(digits.joined(separator: ".")) ?? unknown
         return SeccompHost(architecture: architecture, kernel: version)
     }
 }

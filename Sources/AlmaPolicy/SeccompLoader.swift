@@ -19,7 +19,8 @@ extension SeccompProfile {
         if let flags = try root["flags"]?.texts(), !flags.isEmpty {
             warnings.append("flags are not used: \(flags.joined(separator: ", "))")
         }
-        let defaultAction = try SeccompAction.read(root, action: "defaultAction", number: "defaultErrnoRet", name: "defaultErrno")
+        let defaultAction = try SeccompAction.read(
+            root, action: "defaultAction", number: "defaultErrnoRet", name: "defaultErrno")
         var reader = SeccompRuleReader(host: host)
         for node in try root.required("syscalls").elements() { try reader.read(node) }
         guard !reader.rules.isEmpty else { throw root.error("no rule applies to this machine, so it filters nothing") }

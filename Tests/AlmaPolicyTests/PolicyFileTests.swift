@@ -114,7 +114,8 @@ struct PolicyLibraryTests {
     func seccomp() throws {
         try withDirectory { directory throws in
             let path = "\(directory)/p.yaml"
-            let own = #"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [{"name": "read", "action": "SCMP_ACT_ALLOW"}]}"#
+            let rule = #"{"name": "read", "action": "SCMP_ACT_ALLOW"}"#
+            let own = #"{"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [\#(rule)]}"#
             write(yaml("x"), to: path)
             let shipped = try PolicyLibrary().policy(at: path).profiles["a"]?.seccomp
             #expect(shipped?.origin == "(built-in) policies/seccomp/default.json")

@@ -15,17 +15,30 @@ struct ProfileKeyTests {
             ("name: p\nprofiles:", "p.yaml:2:10: `profiles` must be a mapping, this is text"),
             ("name: [p]\nprofiles: {a: {}}", "p.yaml:1:7: `name` must be text, this is a list"),
             ("name: ~\nprofiles: {a: {}}", "p.yaml:1:7: `name` is empty"),
-            ("name: ../p\nprofiles: {a: {}}", "p.yaml:1:7: `../p` is no name: a-z first, then a-z, 0-9, `_` and `-`, 64 at most"),
-            ("name: p\ndescription: \"a\\u001b[31m\"\nprofiles: {a: {}}", "p.yaml:2:14: `description` has control characters"),
+            (
+                "name: ../p\nprofiles: {a: {}}",
+                "p.yaml:1:7: `../p` is no name: a-z first, then a-z, 0-9, `_` and `-`, 64 at most"
+            ),
+            (
+                "name: p\ndescription: \"a\\u001b[31m\"\nprofiles: {a: {}}",
+                "p.yaml:2:14: `description` has control characters"
+            ),
             ("name: p\nprofiles: {a: x}", "p.yaml:2:15: a profile must be a mapping, this is text"),
-            ("name: p\nrules: []\nprofiles: {a: {}}", "p.yaml:2:1: unknown key `rules`; a policy may have: name, description, profiles"),
+            (
+                "name: p\nrules: []\nprofiles: {a: {}}",
+                "p.yaml:2:1: unknown key `rules`; a policy may have: name, description, profiles"
+            ),
         ])
     func topLevel(yaml: String, problem: String) { #expect(problems(yaml) == [problem]) }
 
     @Test(
         "a wrong value of a profile is refused with its place",
         arguments: [
-            ("netwrok: none", "4:5: unknown key `netwrok`; a profile may have: extends, seccomp, mounts, network, limits, max, protect, require, allow_degraded, interpreters"),
+            (
+                "netwrok: none",
+                "4:5: unknown key `netwrok`; a profile may have: extends, seccomp, mounts, network, limits, "
+                    + "max, protect, require, allow_degraded, interpreters"
+            ),
             ("network: [none]", "4:14: `network` must be text, this is a list"),
             ("extends: b", "4:14: extends: there is no profile `b`"),
             ("extends: [b, c]", "4:14: `extends` must be text, this is a list"),
@@ -42,20 +55,39 @@ struct ProfileKeyTests {
             ("mounts: [{bind: /workspace}]", "4:21: bind: `/workspace`: the sandbox has its own /workspace"),
             ("mounts: [{bind: /tmp}]", "4:21: bind: `/tmp`: the sandbox has its own /tmp"),
             ("mounts: [{bind: /usr}, {bind: /usr}]", "4:35: bind: `/usr` is mounted twice in this list"),
-            ("mounts: [{bind: /usr, read_only: false}]", "4:38: `read_only` must be true: only the workspace can be written"),
+            (
+                "mounts: [{bind: /usr, read_only: false}]",
+                "4:38: `read_only` must be true: only the workspace can be written"
+            ),
             ("mounts: [{bind: /usr, read_only: yes}]", "4:38: `read_only` must be true or false"),
             ("mounts: [{bind: /usr, optional: \"true\"}]", "4:37: `optional` must be true or false"),
-            ("mounts: [{bind: /usr, target: /x}]", "4:27: unknown key `target`; a mount may have: bind, read_only, optional"),
+            (
+                "mounts: [{bind: /usr, target: /x}]",
+                "4:27: unknown key `target`; a mount may have: bind, read_only, optional"
+            ),
             ("protect: [/etc]", "4:15: protect: `/etc` must be a relative path; paths are relative to the workspace"),
-            ("protect: [a/../b]", "4:15: protect: `a/../b` may not contain `.` or `..`; paths are relative to the workspace"),
+            (
+                "protect: [a/../b]",
+                "4:15: protect: `a/../b` may not contain `.` or `..`; paths are relative to the workspace"
+            ),
             ("protect: [a, a]", "4:18: protect: `a` is listed twice"),
             ("protect: .envrc", "4:14: `protect` must be a list, this is text"),
             ("require: some", "4:14: `require` must be all, or a list of layers"),
-            ("require: [moon]", "4:15: require: unknown layer `moon`; there are: user_namespace, mount, pid, network, ipc, uts, cgroup, seccomp, capabilities, landlock"),
+            (
+                "require: [moon]",
+                "4:15: require: unknown layer `moon`; there are: user_namespace, mount, pid, network, ipc, uts, "
+                    + "cgroup, seccomp, capabilities, landlock"
+            ),
             ("allow_degraded: [pid, pid]", "4:27: allow_degraded: `pid` is listed twice"),
-            ("require: all\nallow_degraded: [pid]", "4:5: `require` and `allow_degraded` in one profile; give one of them"),
+            (
+                "require: all\nallow_degraded: [pid]",
+                "4:5: `require` and `allow_degraded` in one profile; give one of them"
+            ),
             ("interpreters: {python: python3}", "4:28: interpreters: `python3` must be an absolute path"),
-            ("interpreters: {Python: /usr/bin/python3}", "4:20: interpreters: `Python` is no name: a-z first, then a-z, 0-9, `_` and `-`, 64 at most"),
+            (
+                "interpreters: {Python: /usr/bin/python3}",
+                "4:20: interpreters: `Python` is no name: a-z first, then a-z, 0-9, `_` and `-`, 64 at most"
+            ),
         ])
     func profileKeys(body: String, problem: String) { #expect(problems(profile(body)) == ["p.yaml:\(problem)"]) }
 

@@ -17,14 +17,24 @@ struct ProfileLimitTests {
             ("memory: 2^64", "22: limits.memory: `2^64` is no amount; write 512B, 64KiB, 256MiB or 4GiB"),
             ("memory: 512", "22: limits.memory: `512` is no amount; write 512B, 64KiB, 256MiB or 4GiB"),
             ("memory: 512MB", "22: limits.memory: `512MB` is no amount; write 512B, 64KiB, 256MiB or 4GiB"),
-            ("memory: 18446744073709551616B", "22: limits.memory: `18446744073709551616B` is no amount; write 512B, 64KiB, 256MiB or 4GiB"),
-            ("memory: 9007199254740992KiB", "22: limits.memory: `9007199254740992KiB` is no amount; write 512B, 64KiB, 256MiB or 4GiB"),
+            (
+                "memory: 18446744073709551616B",
+                "22: limits.memory: `18446744073709551616B` is no amount; write 512B, 64KiB, 256MiB or 4GiB"
+            ),
+            (
+                "memory: 9007199254740992KiB",
+                "22: limits.memory: `9007199254740992KiB` is no amount; write 512B, 64KiB, 256MiB or 4GiB"
+            ),
             ("memory: 1025TiB", "22: limits.memory: `1025TiB` is more than 1024TiB, the most there can be"),
             ("memory: 4095KiB", "22: limits.memory: `4095KiB` is less than 4MiB, the least that works"),
             ("processes: 0", "25: limits.processes: `0` is less than 1, the least that works"),
             ("processes: 1k", "25: limits.processes: `1k` is no amount; write a whole number such as 64"),
             ("open_files: [64]", "26: `open_files` must be text, this is a list"),
-            ("time: 3s", "14: unknown limit `time`; there are: wall, cpu, memory, processes, open_files, file_size, output, output_total, workspace, workspace_files, tmp"),
+            (
+                "time: 3s",
+                "14: unknown limit `time`; there are: wall, cpu, memory, processes, open_files, file_size, "
+                    + "output, output_total, workspace, workspace_files, tmp"
+            ),
         ])
     func refused(limit: String, problem: String) {
         #expect(problems(profile("limits: {\(limit)}")) == ["p.yaml:4:\(problem)"])

@@ -34,34 +34,86 @@ struct SeccompRefusalTests {
             (#"{"defaultAction": "SCMP_ACT_ERRNO"}"#, "s.json: `syscalls` is missing"),
             (#"{"syscalls": []}"#, "s.json: `defaultAction` is missing"),
             (denying(""), "s.json: no rule applies to this machine, so it filters nothing"),
-            (denying(rule(#""includes": {"arches": ["arm64"]}"#)), "s.json: no rule applies to this machine, so it filters nothing"),
-            (#"{"defaultAction": "SCMP_ACT_LOG", "syscalls": []}"#, "s.json: defaultAction: SCMP_ACT_LOG would allow the call; write SCMP_ACT_ALLOW if that is meant"),
-            (#"{"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1, "syscalls": []}"#, "s.json: defaultAction: SCMP_ACT_ALLOW has no errno"),
-            (#"{"defaultAction": "SCMP_ACT_ERRNO", "colour": 1, "syscalls": []}"#, "s.json: unknown key `colour`; there may be: archMap, architectures, defaultAction, defaultErrno, defaultErrnoRet, flags, listenerMetadata, listenerPath, syscalls"),
-            (#"{"defaultAction": "SCMP_ACT_ERRNO", "listenerPath": "/x", "syscalls": []}"#, "s.json: listenerPath: a listener could allow what the profile denies; ALMA has its own"),
-            (#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_AARCH64"], "syscalls": []}"#, "s.json: architectures: not for this machine, which is SCMP_ARCH_X86_64"),
-            (#"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": [], "syscalls": []}"#, "s.json: architectures: not for this machine, which is SCMP_ARCH_X86_64"),
-            (#"{"defaultAction": "SCMP_ACT_ERRNO", "archMap": [{"architecture": "SCMP_ARCH_S390X"}], "syscalls": []}"#, "s.json: archMap: not for this machine, which is SCMP_ARCH_X86_64"),
-            (#"{"defaultAction": "SCMP_ACT_ERRNO", "archMap": [], "architectures": [], "syscalls": []}"#, "s.json: archMap: `architectures` and `archMap` in one profile; give one of them"),
+            (
+                denying(rule(#""includes": {"arches": ["arm64"]}"#)),
+                "s.json: no rule applies to this machine, so it filters nothing"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_LOG", "syscalls": []}"#,
+                "s.json: defaultAction: SCMP_ACT_LOG would allow the call; write "
+                    + "SCMP_ACT_ALLOW if that is meant"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_ALLOW", "defaultErrnoRet": 1, "syscalls": []}"#,
+                "s.json: defaultAction: SCMP_ACT_ALLOW has no errno"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_ERRNO", "colour": 1, "syscalls": []}"#,
+                "s.json: unknown key `colour`; there may be: archMap, architectures, defaultAction, "
+                    + "defaultErrno, defaultErrnoRet, flags, listenerMetadata, listenerPath, syscalls"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_ERRNO", "listenerPath": "/x", "syscalls": []}"#,
+                "s.json: listenerPath: a listener could allow what the profile denies; ALMA "
+                    + "has its own"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": ["SCMP_ARCH_AARCH64"], "syscalls": []}"#,
+                "s.json: architectures: not for this machine, which is SCMP_ARCH_X86_64"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_ERRNO", "architectures": [], "syscalls": []}"#,
+                "s.json: architectures: not for this machine, which is SCMP_ARCH_X86_64"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_KILL", "archMap": [{"architecture": "SCMP_ARCH_ARM"}], "syscalls": []}"#,
+                "s.json: archMap: not for this machine, which is SCMP_ARCH_X86_64"
+            ),
+            (
+                #"{"defaultAction": "SCMP_ACT_ERRNO", "archMap": [], "architectures": [], "syscalls": []}"#,
+                "s.json: archMap: `architectures` and `archMap` in one profile; give one of them"
+            ),
         ])
     func whole(json: String, message: String) { #expect(problem(json) == message) }
 
     @Test(
         "a wrong part of a rule is named by its path",
         arguments: [
-            (#""colour": 1"#, "syscalls[1]: unknown key `colour`; there may be: action, args, comment, errno, errnoRet, excludes, includes, name, names"),
+            (
+                #""colour": 1"#,
+                "syscalls[1]: unknown key `colour`; there may be: action, args, comment, errno, errnoRet, "
+                    + "excludes, includes, name, names"
+            ),
             (#""errnoRet": 1"#, "syscalls[1].action: SCMP_ACT_ALLOW has no errno"),
             (#""name": "write""#, "syscalls[1]: `name` and `names` in one rule; give one"),
             (#""comment": 1"#, "syscalls[1].comment: must be text, this is integer"),
             (#""args": {}"#, "syscalls[1].args: must be a list, this is object"),
             (#""args": [{"value": 1, "op": "SCMP_CMP_EQ"}]"#, "syscalls[1].args[0]: `index` is missing"),
-            (#""args": [{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}]"#, "syscalls[1].args[0].index: must be a whole number from 0 to 5"),
-            (#""args": [{"index": 0, "value": -1, "op": "SCMP_CMP_EQ"}]"#, "syscalls[1].args[0].value: must be a whole number from 0 to 9223372036854775807"),
-            (#""args": [{"index": 0, "value": 1e3, "op": "SCMP_CMP_EQ"}]"#, "syscalls[1].args[0].value: must be a whole number from 0 to 9223372036854775807"),
-            (#""args": [{"index": 0, "value": 1, "op": "SCMP_CMP_XX"}]"#, "syscalls[1].args[0].op: unknown comparison `SCMP_CMP_XX`"),
+            (
+                #""args": [{"index": 6, "value": 1, "op": "SCMP_CMP_EQ"}]"#,
+                "syscalls[1].args[0].index: must be a whole number from 0 to 5"
+            ),
+            (
+                #""args": [{"index": 0, "value": -1, "op": "SCMP_CMP_EQ"}]"#,
+                "syscalls[1].args[0].value: must be a whole number from 0 to 9223372036854775807"
+            ),
+            (
+                #""args": [{"index": 0, "value": 1e3, "op": "SCMP_CMP_EQ"}]"#,
+                "syscalls[1].args[0].value: must be a whole number from 0 to 9223372036854775807"
+            ),
+            (
+                #""args": [{"index": 0, "value": 1, "op": "SCMP_CMP_XX"}]"#,
+                "syscalls[1].args[0].op: unknown comparison `SCMP_CMP_XX`"
+            ),
             (#""args": [{"index": 0, "value": 1}]"#, "syscalls[1].args[0]: `op` is missing"),
-            (#""args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ", "x": 1}]"#, "syscalls[1].args[0]: unknown key `x`; there may be: index, op, value, valueTwo"),
-            (#""includes": {"distro": "x"}"#, "syscalls[1].includes: unknown key `distro`; there may be: arches, caps, minKernel"),
+            (
+                #""args": [{"index": 0, "value": 1, "op": "SCMP_CMP_EQ", "x": 1}]"#,
+                "syscalls[1].args[0]: unknown key `x`; there may be: index, op, value, valueTwo"
+            ),
+            (
+                #""includes": {"distro": "x"}"#,
+                "syscalls[1].includes: unknown key `distro`; there may be: arches, caps, minKernel"
+            ),
             (#""includes": {"caps": "CAP_X"}"#, "syscalls[1].includes.caps: must be a list, this is string"),
             (#""excludes": {"caps": [1]}"#, "syscalls[1].excludes.caps[0]: must be text, this is integer"),
             (#""excludes": {"minKernel": "four"}"#, "syscalls[1].excludes.minKernel: must be a version such as 4.8"),
@@ -108,7 +160,8 @@ struct SeccompRefusalTests {
     func truncated() throws {
         let json = try #require(ShippedPolicies.file("seccomp/default.json"))
         for length in stride(from: 0, to: json.count - 2, by: 97) {
-            #expect(throws: SeccompError.self) { try SeccompProfile.load(json: Array(json.prefix(length)), origin: "s") }
+            let start = Array(json.prefix(length))
+            #expect(throws: SeccompError.self) { try SeccompProfile.load(json: start, origin: "s") }
         }
     }
 }

@@ -44,7 +44,9 @@ func withDirectory(_ body: (String) throws -> Void) throws {
 }
 
 func write(_ text: String, to path: String, mode: mode_t = 0o644) {
-    for (index, character) in path.enumerated() where character == "/" && index > 0 { mkdir(String(path.prefix(index)), 0o755) }
+    for (index, character) in path.enumerated() where character == "/" && index > 0 {
+        mkdir(String(path.prefix(index)), 0o755)
+    }
     let descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
     let bytes = Array(text.utf8)
     precondition(Glibc.write(descriptor, bytes, bytes.count) == bytes.count)
