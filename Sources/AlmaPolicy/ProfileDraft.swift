@@ -3,7 +3,7 @@ import AlmaModel
 /// One profile as it stands in the file, before inheritance; nil and missing keys are what it leaves to its parent.
 struct ProfileDraft {
     static let keys = [
-        "extends", "seccomp", "mounts", "network", "limits", "max", "protect", "require", "allow_degraded",
+        "extends", "seccomp", "mounts", "network", "limits", "max", "require", "allow_degraded",
         "interpreters",
     ]
 
@@ -15,7 +15,6 @@ struct ProfileDraft {
     var network: NetworkMode?
     var limits: [LimitKey: Located<Int64>] = [:]
     var maximum: [LimitKey: Located<Int64>] = [:]
-    var protect: [String]?
     var allowDegraded: Set<Layer>?
     var interpreters: [String: String] = [:]
 
@@ -30,7 +29,6 @@ struct ProfileDraft {
         network = fields["network"].flatMap { Self.network($0, &problems) }
         limits = fields["limits"].map { Self.amounts($0, of: "limits", &problems) } ?? [:]
         maximum = fields["max"].map { Self.amounts($0, of: "max", &problems) } ?? [:]
-        protect = fields["protect"].flatMap { Self.protect($0, &problems) }
         allowDegraded = Self.degradable(fields, &problems)
         interpreters = fields["interpreters"].map { Self.interpreters($0, &problems) } ?? [:]
     }
@@ -50,21 +48,6 @@ struct ProfileDraft {
         let modes = NetworkMode.allCases.map(\.rawValue).joined(separator: " or ")
         problems.add(text.place, "network: `\(text.value)` must be \(modes)")
         return nil
-    }
-
-    private static func protect(_ node: PolicyNode, _ problems: inout ProblemList) -> [String]? {
-        var paths: [String] = []
-        for element in node.list(of: "protect", &problems) ?? [] {
-            guard let path = element.text(of: "protect", &problems) else { continue }
-            if let refusal = PolicyPath.problem(relative: path.value) {
-                problems.add(path.place, "protect: \(refusal); paths are relative to the workspace")
-            } else if paths.contains(path.value) {
-                problems.add(path.place, "protect: `\(path.value)` is listed twice")
-            } else {
-                paths.append(path.value)
-            }
-        }
-        return paths
     }
 
     private static func interpreters(_ node: PolicyNode, _ problems: inout ProblemList) -> [String: String] {

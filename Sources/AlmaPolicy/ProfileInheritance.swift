@@ -78,7 +78,6 @@ struct ProfileInheritance {
             name: draft.name, seccomp: seccomp, mounts: mounts, network: draft.network ?? parent?.network ?? .none,
             limits: (parent?.limits ?? .standard).overridden(by: limits),
             maximum: (parent?.maximum ?? Limits()).overridden(by: maximum),
-            protect: draft.protect ?? parent?.protect ?? [],
             allowDegraded: draft.allowDegraded ?? parent?.allowDegraded ?? [],
             interpreters: (parent?.interpreters ?? [:]).merging(draft.interpreters) { $1 })
     }

@@ -10,8 +10,6 @@ public struct SandboxProfile: Sendable, Equatable {
     public var limits: Limits
     /// What a caller may ask for at most; a key that is missing may not exceed `limits`.
     public var maximum: Limits
-    /// Paths inside a given workspace that a task may not change.
-    public var protect: [String]
     /// Layers without which a task may run when the host cannot give them; all others are required.
     public var allowDegraded: Set<Layer>
     /// Programs for tools by name, for example `python: /usr/bin/python3`; always absolute.
@@ -30,7 +28,7 @@ public struct SandboxProfile: Sendable, Equatable {
 
     public init(
         name: String, seccomp: SeccompProfile, mounts: [Mount], network: NetworkMode, limits: Limits, maximum: Limits,
-        protect: [String], allowDegraded: Set<Layer>, interpreters: [String: String]
+        allowDegraded: Set<Layer>, interpreters: [String: String]
     ) {
         self.name = name
         self.seccomp = seccomp
@@ -38,7 +36,6 @@ public struct SandboxProfile: Sendable, Equatable {
         self.network = network
         self.limits = limits
         self.maximum = maximum
-        self.protect = protect
         self.allowDegraded = allowDegraded
         self.interpreters = interpreters
     }

@@ -13,7 +13,6 @@ struct InheritanceTests {
             mounts: [{bind: /opt}, {bind: /bin, optional: true}]
             limits: {wall: 5s}
             max: {cpu: 2m}
-            protect: [b]
             interpreters: {shell: /bin/dash}
           parent:
             seccomp: own.json
@@ -21,7 +20,6 @@ struct InheritanceTests {
             mounts: [{bind: /usr}, {bind: /bin}]
             limits: {wall: 10s, processes: 8}
             max: {wall: 1m}
-            protect: [a]
             allow_degraded: [landlock]
             interpreters: {python: /usr/bin/python3, shell: /bin/sh}
           grandchild: {extends: child, network: none, require: all, seccomp: other.json}
@@ -38,7 +36,6 @@ struct InheritanceTests {
         #expect(child.limits[.processes] == 8)
         #expect(child.limits[.memory] == 536_870_912)
         #expect(child.maximum == Limits([.wall: 60_000, .cpu: 120_000]))
-        #expect(child.protect == ["b"])
         #expect(child.allowDegraded == [.landlock])
         #expect(child.interpreters == ["python": "/usr/bin/python3", "shell": "/bin/dash"])
     }
@@ -51,7 +48,6 @@ struct InheritanceTests {
         #expect(grandchild.network == .none)
         #expect(grandchild.mounts.map(\.path) == ["/usr", "/bin", "/opt"])
         #expect(grandchild.allowDegraded == [])
-        #expect(grandchild.protect == ["b"])
     }
 
     @Test("a parent is left as it was")

@@ -37,7 +37,7 @@ struct ProfileKeyTests {
             (
                 "netwrok: none",
                 "4:5: unknown key `netwrok`; a profile may have: extends, seccomp, mounts, network, limits, "
-                    + "max, protect, require, allow_degraded, interpreters"
+                    + "max, require, allow_degraded, interpreters"
             ),
             ("network: [none]", "4:14: `network` must be text, this is a list"),
             ("extends: b", "4:14: extends: there is no profile `b`"),
@@ -65,13 +65,6 @@ struct ProfileKeyTests {
                 "mounts: [{bind: /usr, target: /x}]",
                 "4:27: unknown key `target`; a mount may have: bind, read_only, optional"
             ),
-            ("protect: [/etc]", "4:15: protect: `/etc` must be a relative path; paths are relative to the workspace"),
-            (
-                "protect: [a/../b]",
-                "4:15: protect: `a/../b` may not contain `.` or `..`; paths are relative to the workspace"
-            ),
-            ("protect: [a, a]", "4:18: protect: `a` is listed twice"),
-            ("protect: .envrc", "4:14: `protect` must be a list, this is text"),
             ("require: some", "4:14: `require` must be all, or a list of layers"),
             (
                 "require: [moon]",
