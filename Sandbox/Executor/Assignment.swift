@@ -28,7 +28,7 @@ struct Assignment {
     var script: (name: String, contents: [UInt8])?
     var comparison: Comparison
     var required: Set<Layer>
-    /// errno answers to reported system calls, by number.
+    /// errno answers to reported system calls by number, where it is not EPERM.
     var refusals: [Int32: Int32]
     var denyTCP: Bool
     var memoryIsSampled: Bool

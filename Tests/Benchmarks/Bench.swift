@@ -7,13 +7,16 @@ struct BenchmarkOptions {
     var alma: String
     var executor: String
     var rounds = 100
+    /// Only rows whose name has this in it.
+    var only = ""
 
-    /// `alma-bench BINARIES [ROUNDS]`
+    /// `alma-bench BINARIES [ROUNDS [ONLY]]`
     init(_ arguments: [String]) {
         let binaries = arguments.count > 1 ? arguments[1] : "."
         alma = binaries + "/alma"
         executor = binaries + "/alma-executor"
         if arguments.count > 2, let rounds = Int(arguments[2]) { self.rounds = rounds }
+        if arguments.count > 3 { only = arguments[3] }
     }
 }
 
@@ -41,25 +44,42 @@ struct Bench {
 
     func close() async { await engine.close() }
 
-    func run() async throws -> [Row] {
-        var rows = [
-            Row(name: "plain python3 print(1)"), Row(name: "bwrap python3 print(1)"),
-            Row(name: "alma cold python print(1)", peer: "bwrap python3 print(1)"), Row(name: "bwrap true"),
-            Row(name: "alma cold true", peer: "bwrap true"), Row(name: "alma cold calculator"),
-            Row(name: "alma version (start of the program)"), Row(name: "firejail true"),
+    private struct Contender {
+        var row: Row
+        /// Slow ones are asked in every so many rounds only.
+        var every = 1
+        var measure: () async throws -> Double?
+    }
+
+    private var contenders: [Contender] {
+        [
+            Contender(row: Row(name: "plain python3 print(1)")) { await program(Self.python) },
+            Contender(row: Row(name: "bwrap python3 print(1)")) { await program(["bwrap"] + Self.view + Self.python) },
+            Contender(row: Row(name: "alma cold python print(1)", peer: "bwrap python3 print(1)")) {
+                try await call("python", ["code": "print(1)"])
+            },
+            Contender(row: Row(name: "bwrap true")) { await program(["bwrap"] + Self.view + Self.nothing) },
+            Contender(row: Row(name: "alma cold true", peer: "bwrap true")) {
+                try await call("shell", ["argv": ["/usr/bin/true"]])
+            },
+            Contender(row: Row(name: "alma cold calculator", peer: "bwrap true")) {
+                try await call("calculator", ["expression": "6*7"])
+            },
+            Contender(row: Row(name: "alma version (start of the program)")) { await program([options.alma, "version"]) },
+            Contender(row: Row(name: "firejail true"), every: 10) { await program(Self.firejail + Self.nothing) },
         ]
-        for round in 0..<options.rounds + 3 {
-            let samples = try await [
-                program(Self.python), program(["bwrap"] + Self.view + Self.python), call("python", ["code": "print(1)"]),
-                program(["bwrap"] + Self.view + Self.nothing), call("shell", ["argv": ["/usr/bin/true"]]),
-                call("calculator", ["expression": "6*7"]), program([options.alma, "version"]),
-                // Slow enough to be asked seldom.
-                round % 10 == 0 ? program(Self.firejail + Self.nothing) : nil,
-            ]
-            guard round >= 3 else { continue }  // warm-up
-            for (index, sample) in samples.enumerated() { if let sample { rows[index].samples.append(sample) } }
+    }
+
+    func run() async throws -> [Row] {
+        var chosen = contenders.filter { options.only.isEmpty || $0.row.name.contains(options.only) }
+        let warmUp = 3
+        for round in 0..<options.rounds + warmUp {
+            for index in chosen.indices where round % chosen[index].every == 0 {
+                let sample = try await chosen[index].measure()
+                if round >= warmUp, let sample { chosen[index].row.samples.append(sample) }
+            }
         }
-        return rows
+        return chosen.map(\.row)
     }
 
     /// nil when the program is not installed or fails.

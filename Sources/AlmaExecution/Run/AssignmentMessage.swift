@@ -19,7 +19,9 @@ struct AssignmentMessage {
         }
         cgroupDescriptors = descriptors
         let limits = LimitKey.allCases.map { JSON.Member($0.rawValue, .integer(plan.limits[$0] ?? 0)) }
-        let refusals = filter.denials.map { JSON.Member("\($0.key)", JSON($0.value.errno)) }
+        // EPERM goes without saying.
+        let refusals = filter.denials.filter { $0.value.errno != EPERM }
+            .map { JSON.Member("\($0.key)", JSON($0.value.errno)) }
         var members: [JSON.Member] = [
             .init("env", JSON(plan.environment)), .init("limits", .object(limits)),
             .init("workspace", .bool(!workspace.descriptors.isEmpty)),
