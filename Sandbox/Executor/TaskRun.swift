@@ -133,6 +133,7 @@ final class TaskRun {
         readLink()
         guard phase == .waiting else { return }
         phase = .running
+        guard execFailure == nil else { return }
         channel.send(.notification(method: "started", params: [:]))
     }
 
