@@ -23,36 +23,33 @@ int alma_take_identity(void)
     return alma_set_dumpable(1);
 }
 
+/* The bounding and ambient sets are read back by the executor, from /proc, before the tool may go. */
 static int any_capability_left(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct data[2];
-    int capability;
+    uint32_t left = 0;
 
     if (syscall(SYS_capget, &header, data) != 0)
         return 1;
     for (int i = 0; i < 2; i++)
-        if (data[i].effective | data[i].permitted | data[i].inheritable)
-            return 1;
-    for (capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-        if (prctl(PR_CAPBSET_READ, capability, 0, 0, 0) == 1 ||
-            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, capability, 0, 0) == 1)
-            return 1;
-    return 0;
+        left |= data[i].effective | data[i].permitted | data[i].inheritable;
+    return left != 0;
 }
 
 int alma_drop_capabilities(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
     struct __user_cap_data_struct none[2];
-    int capability;
+    int capability = 0;
 
     if (alma_left_out(ALMA_LAYER_CAPABILITIES))
         return 0;
     memset(none, 0, sizeof none);
-    for (capability = 0; prctl(PR_CAPBSET_READ, capability, 0, 0, 0) >= 0; capability++)
-        if (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) != 0)
-            return -1;
+    while (prctl(PR_CAPBSET_DROP, capability, 0, 0, 0) == 0)
+        capability++;
+    if (errno != EINVAL || capability == 0) /* EINVAL: there is no such capability any more */
+        return -1;
     if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
         return -1;
     if (prctl(PR_SET_SECUREBITS, ALL_SECUREBITS, 0, 0, 0) != 0)

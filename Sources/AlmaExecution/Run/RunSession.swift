@@ -183,7 +183,10 @@ final class RunSession: Sendable {
     private func remove(_ cgroup: Cgroup?) async {
         guard let cgroup else { return }
         // The kernel takes a moment to let go of processes that are already reaped.
-        for _ in 0..<200 where !cgroup.remove() { try? await Task.sleep(for: .milliseconds(2)) }
+        for _ in 0..<200 {
+            if cgroup.remove() { return }
+            try? await Task.sleep(for: .milliseconds(2))
+        }
     }
 }
 
