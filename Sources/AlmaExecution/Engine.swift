@@ -125,5 +125,8 @@ public final class Engine: Sendable {
     }
 
     /// Ends every task and the spawner, and returns when all their processes are gone.
-    public func close() async { await host.spawner.close() }
+    public func close() async {
+        await host.leftovers.finish()
+        await host.spawner.close()
+    }
 }

@@ -12,6 +12,7 @@ struct EngineHost: Sendable {
     let workspaces: WorkspaceGuard
     let cgroups: CgroupHost
     let owners: OwnerPool
+    let leftovers = Leftovers()
     let filters: CompiledFilterCache
     /// Root with the rights to map ids: workspaces are attached with their owner's identity.
     let isPrivileged: Bool
@@ -81,6 +82,30 @@ struct EngineHost: Sendable {
     private static func unavailable(_ what: String, _ cause: Int32) -> AlmaError {
         AlmaError(.isolationUnavailable, "\(what): \(String(cString: strerror(cause))); run `alma doctor`")
     }
+}
+
+/// What runs have left to be cleared away: executors that end, cgroups that empty.
+final class Leftovers: Sendable {
+    private struct State {
+        var next = 0
+        var running: [Int: Task<Void, Never>] = [:]
+    }
+
+    private let state = Mutex(State())
+
+    /// Starts clearing at once; `finish` awaits it.
+    func clear(_ work: @escaping @Sendable () async -> Void) {
+        state.withLock { state in
+            let id = state.next
+            state.next += 1
+            state.running[id] = Task {
+                await work()
+                _ = self.state.withLock { $0.running.removeValue(forKey: id) }
+            }
+        }
+    }
+
+    func finish() async { for task in state.withLock({ Array($0.running.values) }) { await task.value } }
 }
 
 /// Who tasks are outside their sandbox. An ordinary user's tasks are that user; root's are each a number nobody else has.

@@ -25,27 +25,27 @@ final class RunSession: Sendable {
     /// - Throws: what became no run: `workspace.*`, `isolation.unavailable`.
     func perform() async throws(AlmaError) -> ToolResult {
         let owner = host.owners.take()
-        defer { host.owners.give(owner) }
+        var cgroup: Cgroup?
+        // All processes of the task are dead when the result is there; what else it held goes while the caller reads.
+        defer {
+            let executor = control.executor
+            host.leftovers.clear { [host, cgroup] in
+                await executor?.end()
+                await Self.remove(cgroup)
+                host.owners.give(owner)
+            }
+        }
         let workspace = try await RunWorkspace.open(plan, host: host, owner: owner)
         let mounts = try await openMounts(owner)
         defer { mounts.forEach { close($0) } }
-        let cgroup = Cgroup.make(
+        cgroup = Cgroup.make(
             on: host.cgroups, name: "alma-\(getpid())-\(plan.id)", memory: plan.limits[.memory] ?? 0,
             processes: plan.limits[.processes] ?? 0)
         let filter = try host.filters.filter(
             plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
-        do {
-            let executor = try await ExecutorClient.start(plan, filter: filter, host: host, owner: owner)
-            control.started(executor)
-            let result = try await run(executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
-            await executor.end()
-            await remove(cgroup)
-            return result
-        } catch {
-            await control.executor?.end()
-            await remove(cgroup)
-            throw error
-        }
+        let executor = try await ExecutorClient.start(plan, filter: filter, host: host, owner: owner)
+        control.started(executor)
+        return try await run(executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
     }
 
     private func openMounts(_ owner: SpawnerClient.Owner) async throws(AlmaError) -> [Int32] {
@@ -180,7 +180,7 @@ final class RunSession: Sendable {
         }
     }
 
-    private func remove(_ cgroup: Cgroup?) async {
+    private static func remove(_ cgroup: Cgroup?) async {
         guard let cgroup else { return }
         // The kernel takes a moment to let go of processes that are already reaped.
         for _ in 0..<200 {
