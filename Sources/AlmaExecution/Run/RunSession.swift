@@ -26,6 +26,8 @@ final class RunSession: Sendable {
     func perform() async throws(AlmaError) -> ToolResult {
         let owner = host.owners.take()
         defer { host.owners.give(owner) }
+        // Opened before the task can touch anything: a task could put a link in the place of a directory in its workspace.
+        let copyOut = try connections.copyOut.map { (path) throws(AlmaError) in try CopyTarget(path) }
         let workspace = try await RunWorkspace.open(plan, host: host, owner: owner)
         let mounts = try await openMounts(owner)
         defer { mounts.forEach { close($0) } }
@@ -37,7 +39,9 @@ final class RunSession: Sendable {
         do {
             let executor = try await ExecutorClient.start(plan, filter: filter, host: host, owner: owner)
             control.started(executor)
-            let result = try await run(executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
+            let (result, files) = try await run(
+                executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
+            if let copyOut { try workspace.copy(files, to: copyOut) }
             await executor.end()
             await remove(cgroup)
             return result
@@ -64,7 +68,7 @@ final class RunSession: Sendable {
 
     private func run(
         _ executor: ExecutorClient, workspace: RunWorkspace, mounts: [Int32], cgroup: Cgroup?, filter: CompiledFilter
-    ) async throws(AlmaError) -> ToolResult {
+    ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
         if let cgroup, !cgroup.attach(executor.initPID) {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
         }
@@ -90,8 +94,7 @@ final class RunSession: Sendable {
         let result = ResultBuilder(
             plan: plan, report: report, stdout: stdout, stderr: stderr, denials: filter.denials, cgroupFacts: facts
         ).build()
-        if let directory = connections.copyOut { try workspace.copy(result.files, to: directory) }
-        return result
+        return (result, report.files)
     }
 
     /// An operation's answer must arrive whole.
