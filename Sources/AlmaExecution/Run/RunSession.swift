@@ -54,9 +54,10 @@ final class RunSession: Sendable {
 
     private func openMounts(_ owner: SpawnerClient.Owner) async throws(AlmaError) -> [Int32] {
         var opened: [Int32] = []
+        try MountTarget.check(count: plan.call.mounts.count)
         for mount in plan.call.mounts {
             do throws(AlmaError) {
-                try MountTarget.check(mount.target)
+                try MountTarget.check(mount.target, in: plan.call.workspace)
                 opened.append(try await host.openReadOnly(mount.source, for: owner))
             } catch {
                 opened.forEach { close($0) }
