@@ -18,12 +18,12 @@ final class LimitWatch {
     private static let interval = (cgroup: 0.02, calm: 0.005, growing: 0.002)
     private static let notableGrowth: Int64 = 1 << 20
 
-    init(assignment: Assignment, cgroup: CgroupFiles, before: WorkspaceListing?) {
+    init(assignment: Assignment, cgroup: CgroupFiles) {
         limits = assignment.limits
         memoryIsSampled = assignment.memoryIsSampled
         self.cgroup = cgroup
         oomKillsBefore = cgroup.oomKills ?? 0
-        if assignment.comparison == .given, let before { growth = WorkspaceGrowth(before: before, limits: limits) }
+        if assignment.comparison == .given { growth = WorkspaceGrowth(limits: limits) }
         nextSample = MonotonicTime.now.advanced(by: Self.interval.growing)
     }
 
