@@ -55,6 +55,8 @@ final class LimitWatch {
     private func isOverMemory(_ tree: ProcessTree) -> Bool {
         let limit = limits[.memory] ?? 0
         if tree.privateBytes > limit { return true }
+        // Neither page tables nor swap can pass the limit before the address space has.
+        if tree.mappedBytes > limit, tree.privateBytes + tree.bytesBesideResident() > limit { return true }
         return tree.residentBytes > limit && tree.bytesWithoutFiles() > limit
     }
 }
