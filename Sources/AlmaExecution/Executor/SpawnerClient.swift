@@ -51,7 +51,7 @@ actor SpawnerClient {
         #if DEBUG
         if let switches = getenv("ALMA_TEST_WITHOUT") { environment = ["ALMA_TEST_WITHOUT=\(String(cString: switches))"] }
         #endif
-        return CStrings.withList([path, "spawn"]) { argv in
+        return CStrings.withList(["alma-executor", "spawn"]) { argv in
             CStrings.withList(environment) { alma_start_program(path, argv, $0, channel) }
         }
     }
