@@ -18,6 +18,8 @@ struct WorkspaceListing {
     private static let capacity = 20_000
     private static let depth = 64
     private static let listed = 1000
+    /// Bytes of names in one list. As JSON a byte can take six, and all three lists go into one frame of 16 MiB.
+    private static let listedBytes = 512 << 10
 
     private(set) var entries: [String: Entry] = [:]
     private(set) var isComplete = true
@@ -84,16 +86,22 @@ struct WorkspaceListing {
             if earlier != entry, !entry.isDirectory || !earlier.isDirectory { changes.modified.append(path) }
         }
         changes.deleted = before.entries.keys.filter { after.entries[$0] == nil }
-        return changes.cut(to: listed).asJSON
+        return changes.cut(to: listed, bytes: listedBytes).asJSON
     }
 }
 
 extension FileChanges {
-    fileprivate func cut(to count: Int) -> FileChanges {
+    fileprivate func cut(to count: Int, bytes: Int) -> FileChanges {
+        func cut(_ paths: [String]) -> [String] {
+            var left = bytes
+            return Array(
+                paths.sorted().prefix(count).prefix { path in
+                    left -= path.utf8.count
+                    return left >= 0
+                })
+        }
         var result = FileChanges()
-        result.created = Array(created.sorted().prefix(count))
-        result.modified = Array(modified.sorted().prefix(count))
-        result.deleted = Array(deleted.sorted().prefix(count))
+        (result.created, result.modified, result.deleted) = (cut(created), cut(modified), cut(deleted))
         return result
     }
 
