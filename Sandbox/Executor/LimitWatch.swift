@@ -9,6 +9,8 @@ final class LimitWatch {
     private let oomKillsBefore: Int64
     private var growth: WorkspaceGrowth?
     private var lastPrivate: Int64 = 0
+    private var living: [String: Int64] = [:]
+    private var goneMicroseconds: Int64 = 0
     private(set) var nextSample: MonotonicTime
     private(set) var cpuMicroseconds: Int64 = 0
     private(set) var peakBytes: Int64 = 0
@@ -46,9 +48,17 @@ final class LimitWatch {
     func lastLook() { note(ProcessTree.read()) }
 
     private func note(_ tree: ProcessTree) {
-        cpuMicroseconds = max(cpuMicroseconds, cgroup.cpuMicroseconds ?? tree.cpuMicroseconds)
+        cpuMicroseconds = max(
+            cpuMicroseconds, cgroup.cpuMicroseconds ?? max(tree.cpuMicroseconds, timeOfLivingAndGone(tree)))
         peakBytes = max(peakBytes, tree.residentBytes)
         peakProcesses = max(peakProcesses, tree.processes, (cgroup.processesPeak ?? 0) - 1)
+    }
+
+    /// Nobody inherits the time of a child whose parent ignores SIGCHLD, so it is kept here as it was last seen.
+    private func timeOfLivingAndGone(_ tree: ProcessTree) -> Int64 {
+        for (process, time) in living where tree.ownMicroseconds[process] == nil { goneMicroseconds += time }
+        living = tree.ownMicroseconds
+        return goneMicroseconds + living.values.reduce(0, +)
     }
 
     /// Pages that processes share are counted only when it matters, since asking for them costs more.

@@ -10,6 +10,8 @@ struct ProcessTree {
     private(set) var privateBytes: Int64 = 0
     /// Of the living and of those they have waited for.
     private(set) var cpuMicroseconds: Int64 = 0
+    /// What each living process has used itself, by process id and start time.
+    private(set) var ownMicroseconds: [String: Int64] = [:]
     private var names: [String] = []
 
     private static let page = Int64(sysconf(Int32(_SC_PAGESIZE)))
@@ -35,9 +37,10 @@ struct ProcessTree {
         // The command in parentheses may hold anything; the fields that follow it may not.
         guard let end = stat.lastIndex(of: ")") else { return }
         let fields = stat[end...].split(separator: " ")
-        guard fields.count > 18 else { return }
+        guard fields.count > 20 else { return }
         cpuMicroseconds += fields[12...15].reduce(0) { $0 + (Int64($1) ?? 0) } * Self.microsecondsPerTick
         guard name != "1" else { return }
+        ownMicroseconds["\(name) \(fields[20])"] = Self.own(name, fields[12...13])
         let threads = Int64(fields[18]) ?? 1
         processes += threads
         guard let (name, pages) = threads > 1 ? Self.livingThread(of: name) : Self.pages(of: name) else { return }
@@ -45,6 +48,14 @@ struct ProcessTree {
         mappedBytes += pages[0] * Self.page
         residentBytes += pages[1] * Self.page
         privateBytes += (pages[1] - pages[2]) * Self.page
+    }
+
+    /// The clock ticks of `stat` are too coarse for a process that lives only for a moment.
+    private static func own(_ name: String, _ ticks: ArraySlice<Substring>) -> Int64 {
+        let coarse = ticks.reduce(0) { $0 + (Int64($1) ?? 0) } * microsecondsPerTick
+        guard coarse < 5 * microsecondsPerTick else { return coarse }
+        let exact = SmallFile.read("/proc/\(name)/schedstat").split(separator: " ").first.flatMap { Int64($0) } ?? 0
+        return max(coarse, exact / 1000)
     }
 
     /// Size, resident and shared, in pages; nil when the process is gone.
