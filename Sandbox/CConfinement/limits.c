@@ -47,7 +47,9 @@ int alma_apply_limits(const struct alma_tool *tool)
         limit(RLIMIT_NPROC, tool->processes + OWN_PROCESSES, tool->processes + OWN_PROCESSES) != 0 ||
         limit(RLIMIT_CPU, tool->cpu_seconds, tool->cpu_seconds + 1) != 0 ||
         limit(RLIMIT_MEMLOCK, 64 << 10, 64 << 10) != 0 || limit(RLIMIT_MSGQUEUE, 0, 0) != 0 ||
-        limit(RLIMIT_SIGPENDING, 1024, 1024) != 0 || limit(RLIMIT_STACK, 8 << 20, 64 << 20) != 0)
+        limit(RLIMIT_SIGPENDING, 1024, 1024) != 0 || limit(RLIMIT_STACK, 8 << 20, 64 << 20) != 0 ||
+        /* Some hosts let their users' processes be real-time ones (audio groups). */
+        limit(RLIMIT_RTPRIO, 0, 0) != 0 || limit(RLIMIT_NICE, 0, 0) != 0)
         return -1;
     /* Past file_size a write fails with EFBIG instead of killing. */
     return signal(SIGXFSZ, SIG_IGN) == SIG_ERR ? -1 : 0;

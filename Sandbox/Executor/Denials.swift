@@ -6,6 +6,8 @@ import Glibc
 struct Denials {
     /// Numbers told apart; calls of further ones are still refused.
     private static let capacity = 64
+    /// Answers in one go: with many processors the tool can ask faster than it is answered, and limits must be kept too.
+    private static let mostAtOnce = 256
 
     private let refusals: [Int32: Int32]
     private var counts: [(number: Int32, count: Int64)] = []
@@ -15,7 +17,8 @@ struct Denials {
     /// - Returns: false when nobody is left who could ask.
     mutating func answer(_ listener: Int32) -> Bool {
         var polled = pollfd(fd: listener, events: Int16(POLLIN), revents: 0)
-        while poll(&polled, 1, 0) > 0 {
+        for _ in 0..<Self.mostAtOnce {
+            guard poll(&polled, 1, 0) > 0 else { break }
             guard polled.revents & Int16(POLLIN) != 0 else { return false }
             var notification = alma_notification()
             guard alma_seccomp_receive(listener, &notification) == 0 else {

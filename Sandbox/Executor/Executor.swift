@@ -15,6 +15,8 @@ final class Executor {
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
+        // A tool that closes its standard input ends its input, not its executor. The tool itself starts with defaults.
+        signal(SIGPIPE, SIG_IGN)
         let host = NamespaceIDs(process: "self")
         guard alma_die_with_parent(parent) == 0, alma_enter_user_namespace(sync) == 0,
             let executor = Executor(channel: channel, host: host)

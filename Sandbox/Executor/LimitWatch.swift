@@ -9,6 +9,8 @@ final class LimitWatch {
     private let oomKillsBefore: Int64
     private var growth: WorkspaceGrowth?
     private var lastPrivate: Int64 = 0
+    private var living: [String: Int64] = [:]
+    private var goneMicroseconds: Int64 = 0
     private(set) var nextSample: MonotonicTime
     private(set) var cpuMicroseconds: Int64 = 0
     private(set) var peakBytes: Int64 = 0
@@ -18,12 +20,12 @@ final class LimitWatch {
     private static let interval = (cgroup: 0.02, calm: 0.005, growing: 0.002)
     private static let notableGrowth: Int64 = 1 << 20
 
-    init(assignment: Assignment, cgroup: CgroupFiles, before: WorkspaceListing?) {
+    init(assignment: Assignment, cgroup: CgroupFiles) {
         limits = assignment.limits
         memoryIsSampled = assignment.memoryIsSampled
         self.cgroup = cgroup
         oomKillsBefore = cgroup.oomKills ?? 0
-        if assignment.comparison == .given, let before { growth = WorkspaceGrowth(before: before, limits: limits) }
+        if assignment.comparison == .given { growth = WorkspaceGrowth(limits: limits) }
         nextSample = MonotonicTime.now.advanced(by: Self.interval.growing)
     }
 
@@ -46,15 +48,25 @@ final class LimitWatch {
     func lastLook() { note(ProcessTree.read()) }
 
     private func note(_ tree: ProcessTree) {
-        cpuMicroseconds = max(cpuMicroseconds, cgroup.cpuMicroseconds ?? tree.cpuMicroseconds)
+        cpuMicroseconds = max(
+            cpuMicroseconds, cgroup.cpuMicroseconds ?? max(tree.cpuMicroseconds, timeOfLivingAndGone(tree)))
         peakBytes = max(peakBytes, tree.residentBytes)
         peakProcesses = max(peakProcesses, tree.processes, (cgroup.processesPeak ?? 0) - 1)
+    }
+
+    /// Nobody inherits the time of a child whose parent ignores SIGCHLD, so it is kept here as it was last seen.
+    private func timeOfLivingAndGone(_ tree: ProcessTree) -> Int64 {
+        for (process, time) in living where tree.ownMicroseconds[process] == nil { goneMicroseconds += time }
+        living = tree.ownMicroseconds
+        return goneMicroseconds + living.values.reduce(0, +)
     }
 
     /// Pages that processes share are counted only when it matters, since asking for them costs more.
     private func isOverMemory(_ tree: ProcessTree) -> Bool {
         let limit = limits[.memory] ?? 0
         if tree.privateBytes > limit { return true }
+        // Neither page tables nor swap can pass the limit before the address space has.
+        if tree.mappedBytes > limit, tree.privateBytes + tree.bytesBesideResident() > limit { return true }
         return tree.residentBytes > limit && tree.bytesWithoutFiles() > limit
     }
 }

@@ -14,8 +14,8 @@ struct Prepared {
     /// nil when the link is closed or, with MSG_DONTWAIT, has nothing.
     static func receiveRecord(_ link: Int32, _ descriptors: inout [Int32], flags: Int32) -> alma_record? {
         var record = alma_record()
-        var count = descriptors.count
         while true {
+            var count = descriptors.count
             let length = MemoryLayout<alma_record>.size
             let received = alma_receive(link, &record, length, &descriptors, &count, flags)
             if received == length { return record }

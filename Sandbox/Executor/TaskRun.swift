@@ -44,7 +44,7 @@ final class TaskRun {
         self.listener = listener
         self.isolation = isolation
         self.before = before
-        watch = LimitWatch(assignment: assignment, cgroup: cgroup, before: before)
+        watch = LimitWatch(assignment: assignment, cgroup: cgroup)
         denials = Denials(refusals: assignment.refusals)
         output = OutputPump(channel: channel, streams: prepared.streams, limit: assignment.limits[.outputTotal] ?? 0)
         input = InputPump(channel: channel, descriptor: prepared.streams.input)
@@ -83,7 +83,7 @@ final class TaskRun {
     private var nextDeadline: MonotonicTime {
         switch phase {
         case .waiting, .running: min(wallDeadline, watch.nextSample)
-        case .draining: min(drainUntil, wallDeadline)
+        case .draining: min(drainUntil, watch.nextSample)
         case .dead: .never
         }
     }
@@ -94,7 +94,9 @@ final class TaskRun {
         guard phase != .dead else { return }
         let now = MonotonicTime.now
         if phase == .draining {
-            if output.isFinished || now >= drainUntil { kill() }
+            // What the program left behind has no more rights than the program.
+            let isOver = now >= watch.nextSample && watch.sample(now: now) != nil
+            if output.isFinished || now >= drainUntil || isOver { kill() }
         } else if now >= wallDeadline {
             end(.wall)
         } else if now >= watch.nextSample, let exceeded = watch.sample(now: now) {

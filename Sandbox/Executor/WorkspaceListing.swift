@@ -7,7 +7,6 @@ struct WorkspaceListing {
         var inode: ino_t
         var changed: timespec
         var isDirectory: Bool
-        var bytes: Int64
 
         static func == (left: Entry, right: Entry) -> Bool {
             left.inode == right.inode && left.changed.tv_sec == right.changed.tv_sec
@@ -19,12 +18,11 @@ struct WorkspaceListing {
     private static let capacity = 20_000
     private static let depth = 64
     private static let listed = 1000
+    /// Bytes of names in one list. As JSON a byte can take six, and all three lists go into one frame of 16 MiB.
+    private static let listedBytes = 512 << 10
 
     private(set) var entries: [String: Entry] = [:]
     private(set) var isComplete = true
-
-    /// Blocks in use by all entries, in bytes.
-    var totalBytes: Int64 { entries.values.reduce(0) { $0 + $1.bytes } }
 
     static func take(for comparison: Assignment.Comparison) -> WorkspaceListing? {
         switch comparison {
@@ -67,8 +65,7 @@ struct WorkspaceListing {
         }
         let isDirectory = status.st_mode & S_IFMT == S_IFDIR
         entries[path] = Entry(
-            inode: status.st_ino, changed: status.st_ctim, isDirectory: isDirectory,
-            bytes: Int64(status.st_blocks) * 512)
+            inode: status.st_ino, changed: status.st_ctim, isDirectory: isDirectory)
         guard isDirectory else { return }
         let child = openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         if child >= 0 { walk(child, prefix: path + "/", depth: depth + 1) }
@@ -89,47 +86,26 @@ struct WorkspaceListing {
             if earlier != entry, !entry.isDirectory || !earlier.isDirectory { changes.modified.append(path) }
         }
         changes.deleted = before.entries.keys.filter { after.entries[$0] == nil }
-        return changes.cut(to: listed).asJSON
+        return changes.cut(to: listed, bytes: listedBytes).asJSON
     }
 }
 
 extension FileChanges {
-    fileprivate func cut(to count: Int) -> FileChanges {
+    fileprivate func cut(to count: Int, bytes: Int) -> FileChanges {
+        func cut(_ paths: [String]) -> [String] {
+            var left = bytes
+            return Array(
+                paths.sorted().prefix(count).prefix { path in
+                    left -= path.utf8.count
+                    return left >= 0
+                })
+        }
         var result = FileChanges()
-        result.created = Array(created.sorted().prefix(count))
-        result.modified = Array(modified.sorted().prefix(count))
-        result.deleted = Array(deleted.sorted().prefix(count))
+        (result.created, result.modified, result.deleted) = (cut(created), cut(modified), cut(deleted))
         return result
     }
 
     fileprivate var asJSON: JSON {
         ["created": JSON(created), "modified": JSON(modified), "deleted": JSON(deleted)]
-    }
-}
-
-/// How much a given workspace has grown, looked at seldom enough to cost at most a tenth of one processor.
-struct WorkspaceGrowth {
-    private let bytesBefore: Int64
-    private let filesBefore: Int
-    private let limits: Limits
-    private var nextLook: MonotonicTime
-
-    private static let interval = 0.25
-    private static let share = 10.0
-
-    init(before: WorkspaceListing, limits: Limits) {
-        bytesBefore = before.totalBytes
-        filesBefore = before.entries.count
-        self.limits = limits
-        nextLook = MonotonicTime.now.advanced(by: Self.interval)
-    }
-
-    mutating func isExceeded(now: MonotonicTime) -> Bool {
-        guard now >= nextLook else { return false }
-        let listing = WorkspaceListing.current()
-        let end = MonotonicTime.now
-        nextLook = end.advanced(by: max(Self.interval, end.seconds(since: now) * Self.share))
-        return listing.totalBytes - bytesBefore > limits[.workspace] ?? 0
-            || Int64(listing.entries.count - filesBefore) > limits[.workspaceFiles] ?? 0
     }
 }

@@ -33,7 +33,7 @@ enum Floor {
         entries.merge(FloorNetwork.entries(network)) { _, new in new }
         if memoryIsSampled {
             let entry = FloorEntry(.notify(EPERM), sampled)
-            for name in ["memfd_create", "memfd_secret", "shmget"] { entries[name] = entry }
+            for name in ["memfd_create", "memfd_secret", "shmget", "semget", "msgget"] { entries[name] = entry }
         }
         for name in kind.exempt { entries[name] = nil }
         return entries
@@ -41,7 +41,8 @@ enum Floor {
 
     private static let sampled = (
         rule: "memory: sampled",
-        hint: "without a cgroup, memory held only by a descriptor cannot be counted; use a file in /tmp or /dev/shm"
+        hint: "without a cgroup, memory held only by a descriptor or by System V IPC cannot be counted; "
+            + "use a file in /tmp or /dev/shm"
     )
 
     /// What does not depend on the task.

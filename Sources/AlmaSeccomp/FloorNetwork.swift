@@ -9,7 +9,10 @@ enum FloorNetwork {
             case .none: (textOfNone, triedByRuntimes)
             case .loopback: (textOfLoopback, local)
             }
-        let pair = [branch(.allow, .equal(0, UInt64(AF_UNIX)))]
+        // Either end of a datagram pair can be sent elsewhere: to a socket of the host's in a workspace. The others cannot.
+        let pair = [stream, seqpacket].map {
+            branch(.allow, .equal(0, UInt64(AF_UNIX)), .masked(1, typeMask, $0))
+        }
         return [
             "socket": FloorEntry(Stage(branches: branches, otherwise: .notify(EPERM)), text),
             "socketpair": FloorEntry(Stage(branches: pair, otherwise: .notify(EPERM)), text),

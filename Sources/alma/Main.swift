@@ -7,6 +7,11 @@ enum Main {
         StandardDescriptors.fillGaps()
         signal(SIGPIPE, SIG_IGN)
         signal(SIGTTIN, SIG_IGN)
+        // Swift reads them from /proc; without it they would look like none, and `alma run` like a call for help.
+        guard !CommandLine.arguments.isEmpty else {
+            StandardDescriptors.write("alma: cannot read /proc/self/cmdline; mount /proc\n", to: STDERR_FILENO)
+            exit(125)
+        }
         switch Invocation(Array(CommandLine.arguments.dropFirst())) {
         case .text(let text, let status):
             StandardDescriptors.write(text, to: status == 0 ? STDOUT_FILENO : STDERR_FILENO)

@@ -57,9 +57,11 @@ struct Settings: Sendable, Equatable {
     }
 
     func engineConfiguration(_ policy: Policy) -> EngineConfiguration {
-        EngineConfiguration(
-            home: home, executor: executor, guarded: [configurationDirectory, shareDirectory, binaries, socket],
-            policy: policy)
+        // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
+        let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
+        return EngineConfiguration(
+            home: home, executor: executor,
+            guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile, policy: policy)
     }
 }
 

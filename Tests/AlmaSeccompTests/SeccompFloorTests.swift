@@ -98,7 +98,7 @@ struct SeccompFloorTests {
     @Test("memory that only a descriptor holds is refused where memory is sampled, and only there")
     func sampled() throws {
         let sampled = try SeccompCompiler.compile(.open, memoryIsSampled: true)
-        for name in ["memfd_create", "memfd_secret", "shmget"] {
+        for name in ["memfd_create", "memfd_secret", "shmget", "semget", "msgget"] {
             #expect(filter.run(name) == .allow)
             #expect(BPFInterpreter(sampled).run(name) == .notify(1))
             let number = Int32(try #require(SyscallTable.byName[name]).number)

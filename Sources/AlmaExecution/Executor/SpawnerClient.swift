@@ -51,7 +51,7 @@ actor SpawnerClient {
         #if DEBUG
         if let switches = getenv("ALMA_TEST_WITHOUT") { environment = ["ALMA_TEST_WITHOUT=\(String(cString: switches))"] }
         #endif
-        return CStrings.withList([path, "spawn"]) { argv in
+        return CStrings.withList(["alma-executor", "spawn"]) { argv in
             CStrings.withList(environment) { alma_start_program(path, argv, $0, channel) }
         }
     }
@@ -62,8 +62,19 @@ actor SpawnerClient {
         reader = .init(channel)
     }
 
+    /// Seconds for a start that takes milliseconds.
+    private static let patience = 20.0
+
     private func awaitReady() async throws(AlmaError) {
-        switch await receive() {
+        // Ends when the answer is there; else the spawner dies and the channel with it. It is reaped in `close` only, so
+        // the number means no other process.
+        let watchdog = Task { [pid] in
+            if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { kill(pid, SIGKILL) }
+        }
+        let message = await receive()
+        watchdog.cancel()
+        await watchdog.value
+        switch message {
         case .notification("ready", _): return
         case .notification("refused", let params):
             throw ConfinementStage.error(stage: params["stage"]?.integer ?? 0, cause: params["errno"]?.integer ?? 0)

@@ -51,7 +51,10 @@ struct RunReport: Sendable {
     }
 
     private static func paths(_ json: JSON?) -> [String] {
-        (json?.array ?? []).prefix(mostPaths).compactMap(\.string).filter { !$0.isEmpty && $0.utf8.count <= 4096 }
+        (json?.array ?? []).prefix(mostPaths).compactMap(\.string).filter { path in
+            // No file name holds a NUL; to the kernel `..\0` would be `..`.
+            !path.isEmpty && path.utf8.count <= 4096 && !path.utf8.contains(0)
+        }
     }
 }
 

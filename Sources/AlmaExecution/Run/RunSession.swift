@@ -35,6 +35,8 @@ final class RunSession: Sendable {
                 host.owners.give(owner)
             }
         }
+        // Opened before the task can touch anything: a task could put a link in the place of a directory in its workspace.
+        let copyOut = try connections.copyOut.map { (path) throws(AlmaError) in try CopyTarget(path) }
         let workspace = try await RunWorkspace.open(plan, host: host, owner: owner)
         let mounts = try await openMounts(owner)
         defer { mounts.forEach { close($0) } }
@@ -45,14 +47,18 @@ final class RunSession: Sendable {
             plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
         let executor = try await ExecutorClient.start(plan, filter: filter, host: host, owner: owner)
         control.started(executor)
-        return try await run(executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
+        let (result, files) = try await run(
+            executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
+        if let copyOut { try workspace.copy(files, to: copyOut) }
+        return result
     }
 
     private func openMounts(_ owner: SpawnerClient.Owner) async throws(AlmaError) -> [Int32] {
         var opened: [Int32] = []
+        try MountTarget.check(count: plan.call.mounts.count)
         for mount in plan.call.mounts {
             do throws(AlmaError) {
-                try MountTarget.check(mount.target)
+                try MountTarget.check(mount.target, in: plan.call.workspace)
                 opened.append(try await host.openReadOnly(mount.source, for: owner))
             } catch {
                 opened.forEach { close($0) }
@@ -64,7 +70,7 @@ final class RunSession: Sendable {
 
     private func run(
         _ executor: ExecutorClient, workspace: RunWorkspace, mounts: [Int32], cgroup: Cgroup?, filter: CompiledFilter
-    ) async throws(AlmaError) -> ToolResult {
+    ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
         if let cgroup, !cgroup.attach(executor.initPID) {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
         }
@@ -90,8 +96,7 @@ final class RunSession: Sendable {
         let result = ResultBuilder(
             plan: plan, report: report, stdout: stdout, stderr: stderr, denials: filter.denials, cgroupFacts: facts
         ).build()
-        if let directory = connections.copyOut { try workspace.copy(result.files, to: directory) }
-        return result
+        return (result, report.files)
     }
 
     /// An operation's answer must arrive whole.

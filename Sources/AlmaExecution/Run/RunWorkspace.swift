@@ -39,9 +39,9 @@ final class RunWorkspace: Sendable {
 
     /// Copies what the task made to an existing directory: all of a fresh workspace, what changed in a given one.
     /// Called when nothing of the task lives any more.
-    func copy(_ changes: FileChanges?, to directory: String) throws(AlmaError) {
+    func copy(_ changes: FileChanges?, to target: CopyTarget) throws(AlmaError) {
         guard let root = descriptors.first else { return }
-        let copier = try WorkspaceCopier(from: root, to: directory)
+        let copier = WorkspaceCopier(from: root, to: target)
         if comparison == "fresh" {
             try copier.copyAll()
         } else {

@@ -2,36 +2,49 @@ import AlmaModel
 import AlmaWire
 import Glibc
 
+/// Where a task's files shall go, opened before the task runs: if it lies in the workspace, the task may have put
+/// something else in its place by the time of the copy.
+final class CopyTarget: Sendable {
+    let path: String
+    let descriptor: OwnedDescriptor
+
+    /// - Throws: `file.failed` when it is no directory that can be opened.
+    init(_ path: String) throws(AlmaError) {
+        let raw = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else {
+            throw AlmaError(.fileFailed, "cannot write to \(Visible.text(path)): \(String(cString: strerror(errno)))")
+        }
+        self.path = path
+        descriptor = OwnedDescriptor(adopting: raw)
+    }
+}
+
 /// Copies files and directories out of a workspace, by descriptors only and never through a link. Links, sockets and
 /// devices stay behind; holes in files stay holes.
-struct WorkspaceCopier: ~Copyable {
+struct WorkspaceCopier {
     private let source: Int32
-    private let target: OwnedDescriptor
-    private let directory: String
+    private let target: CopyTarget
 
     private static let depth = 128
     // Linux's numbers, which Glibc's Swift module hides.
     private static let (seekData, seekHole): (Int32, Int32) = (3, 4)
 
     /// - Parameter source: stays the caller's.
-    init(from source: Int32, to directory: String) throws(AlmaError) {
-        let raw = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard raw >= 0 else {
-            throw AlmaError(.fileFailed, "cannot write to \(Visible.text(directory)): \(String(cString: strerror(errno)))")
-        }
+    init(from source: Int32, to target: CopyTarget) {
         self.source = source
-        self.directory = directory
-        target = OwnedDescriptor(adopting: raw)
+        self.target = target
     }
 
-    func copyAll() throws(AlmaError) { try target.withRaw { (raw) throws(AlmaError) in try copyEntries(of: source, to: raw, depth: 0) } }
+    func copyAll() throws(AlmaError) {
+        try target.descriptor.withRaw { (raw) throws(AlmaError) in try copyEntries(of: source, to: raw, depth: 0) }
+    }
 
     /// One entry by its path in the workspace; directories above it are made.
     func copy(_ path: String) throws(AlmaError) {
         let names = path.split(separator: "/").map(String.init)
         guard let last = names.last, !names.contains(".."), !names.contains(".") else { return }
         var from = OwnedDescriptor(adopting: openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        var to = OwnedDescriptor(adopting: target.withRaw { openat($0, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
+        var to = OwnedDescriptor(adopting: target.descriptor.withRaw { openat($0, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
         for name in names.dropLast() {
             guard let inner = Self.enter(from, name) else { return }
             _ = to.withRaw { mkdirat($0, name, 0o755) }
@@ -40,7 +53,7 @@ struct WorkspaceCopier: ~Copyable {
             to = OwnedDescriptor(adopting: innerTarget)
         }
         let (rawFrom, rawTo) = (from.withRaw { $0 }, to.withRaw { $0 })
-        try copyEntry(last, from: rawFrom, to: rawTo, depth: names.count, isDeep: false)
+        try copyEntry(Array(last.utf8CString), from: rawFrom, to: rawTo, depth: names.count, isDeep: false)
     }
 
     private static func enter(_ directory: borrowing OwnedDescriptor, _ name: String) -> Int32? {
@@ -57,13 +70,18 @@ struct WorkspaceCopier: ~Copyable {
         defer { closedir(stream) }
         while let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
             }
-            if name != "." && name != ".." { try copyEntry(name, from: source, to: target, depth: depth, isDeep: true) }
+            if strcmp(name, ".") != 0, strcmp(name, "..") != 0 {
+                try copyEntry(name, from: source, to: target, depth: depth, isDeep: true)
+            }
         }
     }
 
-    private func copyEntry(_ name: String, from source: Int32, to target: Int32, depth: Int, isDeep: Bool) throws(AlmaError) {
+    /// - Parameter name: as the file system has it, with the closing 0; it need not be UTF-8.
+    private func copyEntry(
+        _ name: [CChar], from source: Int32, to target: Int32, depth: Int, isDeep: Bool
+    ) throws(AlmaError) {
         var status = stat()
         guard fstatat(source, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return }
         switch status.st_mode & S_IFMT {
@@ -83,7 +101,7 @@ struct WorkspaceCopier: ~Copyable {
         }
     }
 
-    private func copyFile(_ name: String, _ status: stat, from source: Int32, to target: Int32) throws(AlmaError) {
+    private func copyFile(_ name: [CChar], _ status: stat, from source: Int32, to target: Int32) throws(AlmaError) {
         let from = openat(source, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
         guard from >= 0 else { return }
         defer { close(from) }
@@ -115,9 +133,13 @@ struct WorkspaceCopier: ~Copyable {
         return true
     }
 
+    private func failed(_ name: [CChar]) -> AlmaError {
+        failed(String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    }
+
     private func failed(_ name: String) -> AlmaError {
         AlmaError(
             .fileFailed,
-            "cannot copy \(Visible.text(name)) to \(Visible.text(directory)): \(String(cString: strerror(errno)))")
+            "cannot copy \(Visible.text(name)) to \(Visible.text(target.path)): \(String(cString: strerror(errno)))")
     }
 }
