@@ -179,7 +179,18 @@ static int place_source(const struct alma_view *view, const struct source *sourc
     return move_to(source->fd, view->path + 1);
 }
 
-static int place_devices(const int *fds)
+/* Sparse, and read-only like all of the root: what is mapped from it can be neither shared nor kept. */
+static int place_zeros(void)
+{
+    int fd = open("dev/zero", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    int result = fd < 0 ? -1 : ftruncate(fd, 1LL << 40);
+
+    if (fd >= 0)
+        close_keeping_errno(fd);
+    return result;
+}
+
+static int place_devices(const int *fds, int plain_zero)
 {
     static const char *const links[][2] = {
         {"/proc/self/fd", "dev/fd"},
@@ -188,11 +199,18 @@ static int place_devices(const int *fds)
         {"/proc/self/fd/2", "dev/stderr"},
     };
 
-    for (size_t i = 0; i < DEVICE_COUNT; i++)
+    for (size_t i = 0; i < DEVICE_COUNT; i++) {
+        if (plain_zero && strcmp(devices[i], "/dev/zero") == 0) {
+            if (place_zeros() != 0)
+                return -1;
+            close(fds[i]);
+            continue;
+        }
         if (make_mount_point(devices[i], 0) != 0 ||
             set_attributes(fds[i], 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1) != 0 || /* nodev would close them */
             move_to(fds[i], devices[i] + 1) != 0)
             return -1;
+    }
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
         if (symlink(links[i][0], links[i][1]) != 0)
             return -1;
@@ -252,7 +270,7 @@ static int fill_root(const struct alma_plan *plan, const struct source *sources,
     for (size_t i = 0; i < plan->view_count; i++)
         if (place_source(&plan->views[i], &sources[i]) != 0)
             return -1;
-    if (place_devices(device_fds) != 0 || place_synthetic_files() != 0 || place_memory("tmp", plan) != 0 ||
+    if (place_devices(device_fds, plan->plain_zero) != 0 || place_synthetic_files() != 0 || place_memory("tmp", plan) != 0 ||
         place_memory("dev/shm", plan) != 0 || move_to(proc, "proc") != 0)
         return -1;
     return mkdir("tmp/home", 0700);

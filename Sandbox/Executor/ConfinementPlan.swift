@@ -11,6 +11,7 @@ struct ConfinementPlan {
     var tmpBytes: UInt64
     var tmpFiles: UInt64
     var loopback: Bool
+    var memoryIsSampled: Bool
     var toolFilter: [UInt8]
     var initFilter: [UInt8]
     var executorFilter: [UInt8]
@@ -21,6 +22,7 @@ struct ConfinementPlan {
         }
         guard let views = params["views"]?.array, let tmpBytes = params["tmp_bytes"]?.integer, tmpBytes > 0,
             let tmpFiles = params["tmp_files"]?.integer, tmpFiles > 0, let network = params["network"]?.string,
+            let memoryIsSampled = params["memory_sampled"]?.bool,
             let tool = Self.filter(params, "tool_filter"), let initial = Self.filter(params, "init_filter"),
             let executor = Self.filter(params, "executor_filter")
         else { throw RPCError(code: -32602, message: "prepare lacks a field or has one of the wrong type") }
@@ -33,6 +35,7 @@ struct ConfinementPlan {
         }
         self.tmpBytes = UInt64(tmpBytes)
         self.tmpFiles = UInt64(tmpFiles)
+        self.memoryIsSampled = memoryIsSampled
         loopback = network == NetworkMode.loopback.rawValue
         (toolFilter, initFilter, executorFilter) = (tool, initial, executor)
     }

@@ -102,7 +102,7 @@ final class Executor {
         let pid = views.withUnsafeBufferPointer { views in
             var raw = alma_plan(
                 views: views.baseAddress, view_count: views.count, tmp_bytes: plan.tmpBytes, tmp_inodes: plan.tmpFiles,
-                loopback: plan.loopback ? 1 : 0)
+                loopback: plan.loopback ? 1 : 0, plain_zero: plan.memoryIsSampled ? 1 : 0)
             return alma_prepare(&raw, tool, &failure)
         }
         guard pid >= 0 else { throw StageFailure(stage: failure.stage, error: failure.error).rpc }

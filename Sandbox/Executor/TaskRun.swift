@@ -53,6 +53,8 @@ final class TaskRun {
 
     /// Lets the tool go and returns when nothing of it is left, with all that is known about it.
     func run() -> JSON {
+        // Said while nothing hostile has run: afterwards nobody has to believe this process.
+        channel.send(.notification(method: "confined", params: ["isolation": isolation.json]))
         started = .now
         _ = write(prepared.streams.link, "g", 1)
         while !(phase == .dead && output.isFinished) { step() }
@@ -209,7 +211,7 @@ final class TaskRun {
             .init("max_rss_kib", JSON(max(watch.peakBytes >> 10, ended?.max_rss_kib ?? 0))),
             .init("processes_peak", JSON(watch.peakProcesses)),
             .init("stdout_bytes", JSON(output.stdoutBytes)), .init("stderr_bytes", JSON(output.stderrBytes)),
-            .init("denied", denials.json), .init("isolation", isolation.json),
+            .init("denied", denials.json),
         ]
         members.append(.init("files", WorkspaceListing.changes(before: before, for: assignment.comparison)))
         return .object(members)

@@ -34,6 +34,8 @@ enum Floor {
         if memoryIsSampled {
             let entry = FloorEntry(.notify(EPERM), sampled)
             for name in ["memfd_create", "memfd_secret", "shmget", "semget", "msgget"] { entries[name] = entry }
+            let sharedAnonymous = UInt64(MAP_SHARED | MAP_ANONYMOUS)
+            entries["mmap"] = FloorEntry(refusing: [[.masked(3, sharedAnonymous, sharedAnonymous)]], sampled)
         }
         for name in kind.exempt { entries[name] = nil }
         return entries
@@ -41,8 +43,8 @@ enum Floor {
 
     private static let sampled = (
         rule: "memory: sampled",
-        hint: "without a cgroup, memory held only by a descriptor or by System V IPC cannot be counted; "
-            + "use a file in /tmp or /dev/shm"
+        hint: "without a cgroup, memory that no page table shows cannot be counted: memory files, System V IPC, "
+            + "shared anonymous mappings; map a file in /tmp or /dev/shm instead"
     )
 
     /// What does not depend on the task.

@@ -95,6 +95,17 @@ struct SeccompFloorTests {
         }
     #endif
 
+    @Test("shared anonymous memory is refused where memory is sampled, private and file mappings are not")
+    func sharedAnonymous() throws {
+        let sampled = BPFInterpreter(try SeccompCompiler.compile(.open, memoryIsSampled: true))
+        #expect(sampled.run("mmap", [0, 4096, 3, 0x21, 0xFFFF_FFFF, 0]) == .notify(1))
+        #expect(sampled.run("mmap", [0, 4096, 3, 0xFF00_0000_0021, 0, 0]) == .notify(1))
+        #expect(sampled.run("mmap", [0, 4096, 3, 0x22, 0, 0]) == .allow)
+        #expect(sampled.run("mmap", [0, 4096, 3, 0x01, 5, 0]) == .allow)
+        let counted = BPFInterpreter(try SeccompCompiler.compile(.open, memoryIsSampled: false))
+        #expect(counted.run("mmap", [0, 4096, 3, 0x21, 0, 0]) == .allow)
+    }
+
     @Test("memory that only a descriptor holds is refused where memory is sampled, and only there")
     func sampled() throws {
         let sampled = try SeccompCompiler.compile(.open, memoryIsSampled: true)

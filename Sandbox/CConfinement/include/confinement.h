@@ -109,6 +109,7 @@ struct alma_plan {
     uint64_t tmp_bytes;
     uint64_t tmp_inodes;
     int32_t loopback; /* bring lo up */
+    int32_t plain_zero; /* /dev/zero as a file of zeros: memory mapped from the device escapes sampling */
 };
 
 /* Everything that can be done before a task is known. Leaves the host for good.

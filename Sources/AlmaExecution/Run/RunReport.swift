@@ -12,7 +12,8 @@ struct RunReport: Sendable {
     var stderrBytes: Int64
     var denied: [(number: Int32, count: Int64)]
     var files: FileChanges?
-    var layers: [Layer: LayerState]
+    /// Not part of the report: see `layers(_:)`.
+    var layers: [Layer: LayerState] = [:]
 
     private static let mostPaths = 1000
     private static let mostDenials = 64
@@ -32,11 +33,13 @@ struct RunReport: Sendable {
             return (number, Self.count(entry["count"]))
         }
         files = json["files"].flatMap(Self.files)
+    }
+
+    /// What an executor read back before the task started; what it does not name is off.
+    static func layers(_ json: JSON?) -> [Layer: LayerState] {
         var layers: [Layer: LayerState] = [:]
-        for layer in Layer.allCases {
-            layers[layer] = json["isolation"]?[layer.rawValue]?.string.flatMap(LayerState.init) ?? .off
-        }
-        self.layers = layers
+        for layer in Layer.allCases { layers[layer] = json?[layer.rawValue]?.string.flatMap(LayerState.init) ?? .off }
+        return layers
     }
 
     private static func count(_ json: JSON?) -> Int64 { min(max(0, json?.integer ?? 0), 1 << 50) }

@@ -45,7 +45,8 @@ final class RunSession: Sendable {
             processes: plan.limits[.processes] ?? 0)
         let filter = try host.filters.filter(
             plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
-        let executor = try await ExecutorClient.start(plan, filter: filter, host: host, owner: owner)
+        let executor = try await ExecutorClient.start(
+            plan, filter: filter, memoryIsSampled: cgroup == nil, host: host, owner: owner)
         control.started(executor)
         let (result, files) = try await run(
             executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
@@ -87,8 +88,9 @@ final class RunSession: Sendable {
             plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
         await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)
         assignment.closeDescriptors()
-        let answer = await converse(executor, &stdout, &stderr)
-        let report = try Self.report(answer, executor, control)
+        let (answer, isolation) = await converse(executor, &stdout, &stderr)
+        var report = try Self.report(answer, executor, control)
+        report.layers = RunReport.layers(isolation)
         if let cgroup {
             facts.outOfMemory = cgroup.outOfMemoryKills > 0
             facts.forksRefused = cgroup.refusedForks > 0
@@ -105,16 +107,18 @@ final class RunSession: Sendable {
         return plan.limits[.output] ?? 0
     }
 
-    /// Moves standard input and output until the executor answers; nil when it died without an answer.
+    /// Moves standard input and output until the executor answers; no answer when it died without one. The isolation is
+    /// what it said before anything of the task had run; what it says later does not count.
     private func converse(
         _ executor: ExecutorClient, _ stdout: inout OutputKeeper, _ stderr: inout OutputKeeper
-    ) async -> Message? {
+    ) async -> (answer: Message?, isolation: JSON?) {
         let (acknowledged, acknowledge) = AsyncStream<Bool>.makeStream()
         // Awaited below, after it has been cancelled.
         let feeding = Task { await feed(executor, acknowledged) }
         // Ends with the run; kills an executor that does not keep its own deadline.
         let watchdog = Task { await watch(executor) }
         var answer: Message?
+        var isolation: JSON?
         var budget = (plan.limits[.outputTotal] ?? 0) + Int64(FrameReader.standardLimit)
         reading: while let message = await executor.next() {
             switch message {
@@ -123,6 +127,7 @@ final class RunSession: Sendable {
                 budget -= Int64(chunk.bytes.count)
                 if chunk.stream == .stdout { stdout.append(chunk.bytes) } else { stderr.append(chunk.bytes) }
                 await control.whileClientIsSlow { await connections.output?(chunk) }
+            case .notification("confined", let params): isolation = isolation ?? params["isolation"]
             case .notification: continue
             case .response(ExecutorClient.assignID, _), .failure(ExecutorClient.assignID, _):
                 answer = message
@@ -136,7 +141,7 @@ final class RunSession: Sendable {
         acknowledge.finish()
         await feeding.value
         await watchdog.value
-        return answer
+        return (answer, isolation)
     }
 
     private static func chunk(_ params: JSON) -> OutputChunk? {
