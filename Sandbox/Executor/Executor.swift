@@ -15,6 +15,8 @@ final class Executor {
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
+        // What the tool could take over shall not hold the coordinator's terminal.
+        dup2(1, 2)
         let host = NamespaceIDs(process: "self")
         guard alma_die_with_parent(parent) == 0, alma_enter_user_namespace(sync) == 0,
             let executor = Executor(channel: channel, host: host)
