@@ -187,10 +187,12 @@ static int place_devices(const int *fds)
         {"/proc/self/fd/1", "dev/stdout"},
         {"/proc/self/fd/2", "dev/stderr"},
     };
+    const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 
     for (size_t i = 0; i < DEVICE_COUNT; i++)
         if (make_mount_point(devices[i], 0) != 0 ||
-            set_attributes(fds[i], 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1) != 0 || /* nodev would close them */
+            /* Read-only keeps their owners, modes and times; nodev would close them. */
+            set_attributes(fds[i], 0, attributes, -1) != 0 ||
             move_to(fds[i], devices[i] + 1) != 0)
             return -1;
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
