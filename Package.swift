@@ -54,6 +54,8 @@ let package = Package(
         .testTarget(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),
+        .testTarget(
+            name: "ConfinementTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "CConfinement"]),
         .testTarget(name: "EndToEndTests"),
         .testTarget(name: "AlmaPolicyTests", dependencies: ["AlmaPolicy", "AlmaModel"]),
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),

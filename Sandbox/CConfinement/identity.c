@@ -17,6 +17,10 @@ int alma_set_dumpable(int dumpable) { return prctl(PR_SET_DUMPABLE, dumpable, 0,
 
 int alma_take_identity(void)
 {
+    /* Outside a namespace of its own root's rights would go with its ids; the rest takes them. */
+    if (alma_left_out(ALMA_LAYER_USER) &&
+        prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0)
+        return -1;
     if (setresgid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID) != 0 || setresuid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID) != 0)
         return -1;
     /* Changing ids made this process undumpable, and its own /proc entries unwritable with that. */

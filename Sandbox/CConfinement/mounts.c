@@ -198,6 +198,7 @@ static int place_devices(const int *fds, int plain_zero)
         {"/proc/self/fd/1", "dev/stdout"},
         {"/proc/self/fd/2", "dev/stderr"},
     };
+    const uint64_t attributes = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC;
 
     for (size_t i = 0; i < DEVICE_COUNT; i++) {
         if (plain_zero && strcmp(devices[i], "/dev/zero") == 0) {
@@ -207,7 +208,8 @@ static int place_devices(const int *fds, int plain_zero)
             continue;
         }
         if (make_mount_point(devices[i], 0) != 0 ||
-            set_attributes(fds[i], 0, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, -1) != 0 || /* nodev would close them */
+            /* Read-only keeps their owners, modes and times; nodev would close them. */
+            set_attributes(fds[i], 0, attributes, -1) != 0 ||
             move_to(fds[i], devices[i] + 1) != 0)
             return -1;
     }

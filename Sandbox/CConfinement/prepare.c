@@ -35,7 +35,7 @@ pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool, struct 
         return fail(failure, ALMA_STAGE_UTS_NAMESPACE);
     if (unshare_unless_left_out(CLONE_NEWNET, ALMA_LAYER_NETWORK) != 0)
         return fail(failure, ALMA_STAGE_NETWORK_NAMESPACE);
-    if (plan->loopback && alma_loopback_up() != 0)
+    if (plan->loopback && !alma_left_out(ALMA_LAYER_NETWORK) && alma_loopback_up() != 0)
         return fail(failure, ALMA_STAGE_NETWORK_NAMESPACE);
     if (alma_build_root(plan) != 0)
         return fail(failure, ALMA_STAGE_ROOT);

@@ -17,6 +17,8 @@ final class Executor {
         sigprocmask(SIG_SETMASK, &none, nil)
         // A tool that closes its standard input ends its input, not its executor. The tool itself starts with defaults.
         signal(SIGPIPE, SIG_IGN)
+        // What the tool could take over shall not hold the coordinator's terminal.
+        dup2(1, 2)
         let host = NamespaceIDs(process: "self")
         guard alma_die_with_parent(parent) == 0, alma_enter_user_namespace(sync) == 0,
             let executor = Executor(channel: channel, host: host)
@@ -195,12 +197,12 @@ final class Executor {
 
     /// From here on this process can do no more than watch its one task.
     private func confineItself(_ prepared: Prepared) throws(RPCError) {
+        let restricted = LandlockRules.withExecutorRules { alma_landlock_restrict($0, $1, 0, 1) }
+        guard restricted == 0 else { throw failure(ALMA_STAGE_LANDLOCK, errno) }
         guard alma_set_dumpable(0) == 0, alma_drop_capabilities() == 0 else {
             throw failure(ALMA_STAGE_CAPABILITIES, errno)
         }
         guard alma_no_new_privs() == 0 else { throw failure(ALMA_STAGE_NO_NEW_PRIVS, errno) }
-        let restricted = LandlockRules.withExecutorRules { alma_landlock_restrict($0, $1, 0, 1) }
-        guard restricted == 0 else { throw failure(ALMA_STAGE_LANDLOCK, errno) }
         guard alma_left_out(ALMA_LAYER_SECCOMP.rawValue) != 0
             || alma_seccomp_install(prepared.executorFilter, prepared.executorFilter.count, 0) == 0
         else { throw failure(ALMA_STAGE_SECCOMP, errno) }

@@ -12,7 +12,7 @@ enum LandlockRules {
         let synthetic = ["/etc", "/proc", "/run/alma"]
         let devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
         let writable = ["/tmp", "/dev/shm"] + (assignment.hasWorkspace ? ["/workspace"] : [])
-        return [("/", list), ("/dev", list), ("/workspace", list)]
+        return [("/", list)]
             + (synthetic + views + assignment.mountTargets).map { ($0, read) }
             + devices.map { ($0, device) } + writable.map { ($0, write) }
     }

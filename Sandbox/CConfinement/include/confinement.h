@@ -129,7 +129,7 @@ struct alma_rule {
 };
 
 enum alma_access {
-    ALMA_ACCESS_LIST = 1 << 0,    /* the directory itself can be listed */
+    ALMA_ACCESS_LIST = 1 << 0,    /* this directory and all below can be listed */
     ALMA_ACCESS_READ = 1 << 1,    /* read, list and execute below */
     ALMA_ACCESS_WRITE = 1 << 2,   /* everything below but devices and sockets' peers */
     ALMA_ACCESS_DEVICE = 1 << 3,  /* read and write one existing file */

@@ -110,7 +110,8 @@ struct ResultBuilder {
         var members: [JSON.Member] = [
             .init("stdout", .string(String(decoding: stdout.kept, as: UTF8.self))),
             .init("stderr", .string(String(decoding: stderr.kept, as: UTF8.self))),
-            .init("return_code", returnCode), .init("execution_time", .number(report.usage.wallMilliseconds / 1000)),
+            .init("return_code", returnCode(result.status)),
+            .init("execution_time", .number(report.usage.wallMilliseconds / 1000)),
         ]
         for (name, keeper) in [("stdout_base64", stdout), ("stderr_base64", stderr)]
         where String(validating: keeper.kept, as: UTF8.self) == nil {
@@ -119,8 +120,9 @@ struct ResultBuilder {
         return .object(members)
     }
 
-    private var returnCode: JSON {
-        guard report.endedBy == nil else { return .null }
+    /// null when ALMA ended the program, whoever was first to notice: the executor, or the kernel by its own kill.
+    private func returnCode(_ status: RunStatus) -> JSON {
+        guard status == .ok || status == .error else { return .null }
         switch report.waitStatus.flatMap(ProgramEnd.init) {
         case .exited(let code): return JSON(code)
         case .signal(let number): return JSON(128 + number)
