@@ -122,7 +122,9 @@ enum MountTarget {
         let parts = target.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
         let isPlain = target.hasPrefix("/") && !parts.isEmpty && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
         let isClosed = closed.contains { PathText.contains($0, target) || PathText.contains(target, $0) }
-        guard isPlain, !isClosed, !["/workspace", "/tmp"].contains(target), target.utf8.count < 1024 else {
+        guard isPlain, !isClosed, !["/workspace", "/tmp"].contains(target), target.utf8.count < 1024,
+            !target.utf8.contains(0)
+        else {
             throw AlmaError(
                 .inputInvalid, "mount target \(Visible.text(target)) is not allowed: give an absolute path such as /data",
                 details: [.init(field: "mounts", message: "bad target \(Visible.text(target))")])
