@@ -55,6 +55,11 @@ let package = Package(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),
         .testTarget(name: "EndToEndTests"),
+        .testTarget(name: "AlmaModelTests", dependencies: ["AlmaModel"], exclude: ["Golden"]),
+        .testTarget(name: "AlmaWireTests", dependencies: ["AlmaWire", "AlmaModel"]),
+        .testTarget(
+            name: "AlmaExecutionTests",
+            dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "AlmaSeccomp", "CConfinement"]),
         .testTarget(name: "AlmaPolicyTests", dependencies: ["AlmaPolicy", "AlmaModel"]),
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
         .testTarget(
