@@ -57,6 +57,11 @@ let package = Package(
         .testTarget(
             name: "ConfinementTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "CConfinement"]),
         .testTarget(name: "EndToEndTests"),
+        .testTarget(name: "AlmaModelTests", dependencies: ["AlmaModel"], exclude: ["Golden"]),
+        .testTarget(name: "AlmaWireTests", dependencies: ["AlmaWire", "AlmaModel"]),
+        .testTarget(
+            name: "AlmaExecutionTests",
+            dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "AlmaSeccomp", "CConfinement"]),
         .testTarget(name: "AlmaPolicyTests", dependencies: ["AlmaPolicy", "AlmaModel"]),
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
         .testTarget(

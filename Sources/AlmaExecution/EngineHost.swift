@@ -162,7 +162,9 @@ enum MountTarget {
         let isClosed = closed.contains { PathText.contains($0, target) || PathText.contains(target, $0) }
         // The mount point would stay behind in the user's directory.
         let isInGiven = workspace != .fresh && PathText.contains("/workspace", target)
-        guard isPlain, !isClosed, !isInGiven, !["/workspace", "/tmp"].contains(target), target.utf8.count < 1024 else {
+        guard isPlain, !isClosed, !isInGiven, !["/workspace", "/tmp"].contains(target), target.utf8.count < 1024,
+            !target.utf8.contains(0)
+        else {
             throw AlmaError(
                 .inputInvalid, "mount target \(Visible.text(target)) is not allowed: give an absolute path such as /data",
                 details: [.init(field: "mounts", message: "bad target \(Visible.text(target))")])

@@ -25,7 +25,7 @@ extension JSON {
     /// The member called `name`; nil when this is no object or has no such member.
     public subscript(name: String) -> JSON? {
         guard case .object(let members) = self else { return nil }
-        return members.first { $0.name == name }?.value
+        return members.first { $0.name.utf8.elementsEqual(name.utf8) }?.value
     }
 
     public var string: String? { if case .string(let value) = self { value } else { nil } }

@@ -99,7 +99,8 @@ private struct Parser {
 
     static func object(_ parser: inout Parser) throws(JSONError) -> JSON {
         var members: [JSON.Member] = []
-        var names: Set<String> = []
+        // By their bytes: two spellings of é are equal as String, yet different names.
+        var names: Set<[UInt8]> = []
         if parser.eat(UInt8(ascii: "}")) { return .object(members) }
         while true {
             parser.skipSpace()
@@ -107,7 +108,7 @@ private struct Parser {
                 throw parser.error(.syntax)
             }
             let name = try parser.string()
-            guard names.insert(name).inserted else { throw parser.error(.duplicateKey) }
+            guard names.insert(Array(name.utf8)).inserted else { throw parser.error(.duplicateKey) }
             guard parser.eat(UInt8(ascii: ":")) else { throw parser.error(.syntax) }
             members.append(JSON.Member(name, try parser.value()))
             if parser.eat(UInt8(ascii: ",")) { continue }

@@ -40,8 +40,8 @@ public enum Unit: Sendable {
 
     /// The shortest exact way to write `amount`, for example `10s` for 10000 milliseconds.
     public func format(_ amount: Int64) -> String {
-        let fitting = suffixes.filter { amount % $0.1 == 0 }.max { $0.1 < $1.1 }
-        guard let (suffix, factor) = fitting, amount != 0 else { return "\(amount)" + (suffixes.first?.0 ?? "") }
+        let fitting = suffixes.filter { amount % $0.1 == 0 && (amount != 0 || $0.1 == 1) }.max { $0.1 < $1.1 }
+        guard let (suffix, factor) = fitting else { return "\(amount)" }
         return "\(amount / factor)\(suffix)"
     }
 }

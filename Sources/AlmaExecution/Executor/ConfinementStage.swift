@@ -8,7 +8,8 @@ enum ConfinementStage {
         ALMA_STAGE_USER_NAMESPACE: "user_namespace", ALMA_STAGE_MOUNT_NAMESPACE: "mount",
         ALMA_STAGE_IPC_NAMESPACE: "ipc", ALMA_STAGE_UTS_NAMESPACE: "uts", ALMA_STAGE_NETWORK_NAMESPACE: "network",
         ALMA_STAGE_PID_NAMESPACE: "pid", ALMA_STAGE_CGROUP_NAMESPACE: "cgroup", ALMA_STAGE_IDENTITY: "user_namespace",
-        ALMA_STAGE_ROOT: "mount", ALMA_STAGE_VIEW: "mount", ALMA_STAGE_PROC: "pid", ALMA_STAGE_LIMITS: "limits",
+        ALMA_STAGE_ROOT: "mount", ALMA_STAGE_VIEW: "mount", ALMA_STAGE_PROC: "pid",
+        ALMA_STAGE_WORKSPACE: "mount", ALMA_STAGE_SCRIPT: "mount", ALMA_STAGE_LIMITS: "limits",
         ALMA_STAGE_LANDLOCK: "landlock", ALMA_STAGE_CAPABILITIES: "capabilities",
         ALMA_STAGE_NO_NEW_PRIVS: "capabilities", ALMA_STAGE_SECCOMP: "seccomp",
     ]

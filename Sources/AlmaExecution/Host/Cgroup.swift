@@ -11,7 +11,10 @@ enum CgroupHost: Sendable, Equatable {
     /// - Parameters:
     ///   - root: where the host mounts its cgroups.
     ///   - own: the text of /proc/self/cgroup.
-    static func find(root: String = "/sys/fs/cgroup", own: String = HostFile.read("/proc/self/cgroup")) -> CgroupHost {
+    ///   - isRoot: version 1 cannot be handed to others safely.
+    static func find(
+        root: String = "/sys/fs/cgroup", own: String = HostFile.read("/proc/self/cgroup"), isRoot: Bool = geteuid() == 0
+    ) -> CgroupHost {
         let paths = ownPaths(own)
         if let path = paths[""], let directory = usableVersion2(root + (path == "/" ? "" : path)) {
             return .version2(directory: directory)
@@ -19,7 +22,7 @@ enum CgroupHost: Sendable, Equatable {
         let directories = ["memory", "pids", "cpuacct"].map { controller in
             paths[controller].map { "\(root)/\(controller)" + ($0 == "/" ? "" : $0) } ?? ""
         }
-        guard directories.allSatisfy({ !$0.isEmpty && access($0, W_OK) == 0 && geteuid() == 0 }) else { return .none }
+        guard isRoot, directories.allSatisfy({ !$0.isEmpty && access($0, W_OK) == 0 }) else { return .none }
         return .version1(memory: directories[0], pids: directories[1], cpu: directories[2])
     }
 

@@ -42,21 +42,21 @@ struct ResultBuilder {
         if let cause = report.execErrno {
             return fail(&result, cause)
         }
-        if cgroupFacts.outOfMemory || report.endedBy == "memory" {
+        if cgroupFacts.outOfMemory || report.endedBy == .memory {
             return limited(&result, .memory, .killed, "memory: the task needed more than \(amount(.memory)) and was ended")
         }
         switch report.endedBy {
-        case "wall": limited(&result, .wall, .timeout, "code execution timed out after \(amount(.wall))")
-        case "cpu": limited(&result, .cpu, .killed, "cpu: the task used more than \(amount(.cpu)) of processor time")
-        case "output_total":
+        case .wall: limited(&result, .wall, .timeout, "code execution timed out after \(amount(.wall))")
+        case .cpu: limited(&result, .cpu, .killed, "cpu: the task used more than \(amount(.cpu)) of processor time")
+        case .outputTotal:
             limited(&result, .outputTotal, .killed, "output_total: the task printed more than \(amount(.outputTotal))")
-        case "workspace":
+        case .workspace:
             limited(&result, .workspace, .killed, "workspace: the task stored more than \(amount(.workspace)) or too many files")
-        case "cancel":
+        case .cancel:
             result.status = .cancelled
             result.error = "the run was cancelled"
             result.errorCode = .runCancelled
-        default: decideByEnd(end, &result)
+        case .memory, nil: decideByEnd(end, &result)
         }
     }
 
@@ -159,6 +159,6 @@ struct ResultBuilder {
         }
         let failed = report.waitStatus != 0
         let text = String(decoding: stderr.kept.suffix(16 << 10), as: UTF8.self)
-        return calls + (failed ? PathInference.denials(in: text, profile: plan.profile.name) : [])
+        return calls + (failed ? PathInference.denials(in: text, plan.profile, mounted: plan.call.mounts.map(\.target)) : [])
     }
 }

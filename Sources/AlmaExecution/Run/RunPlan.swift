@@ -44,27 +44,37 @@ struct RunPlan: Sendable {
     private static func limits(_ call: ToolCall, _ task: ToolTask, _ profile: SandboxProfile) throws(AlmaError) -> Limits {
         var wanted = call.limits
         if let timeout = task.timeout { wanted[.wall] = min(timeout, wanted[.wall] ?? .max) }
-        for (key, amount) in wanted.amounts {
-            let most = max(profile.maximum[key] ?? 0, profile.limits[key] ?? 0)
-            guard amount <= most else {
-                throw AlmaError(
-                    .policyLimitExceeded,
-                    "\(key.rawValue) \(key.unit.format(amount)) is more than profile \(profile.name) allows "
-                        + "(\(key.unit.format(most))); ask for less, or raise `max.\(key.rawValue)` in the policy",
-                    details: [.init(field: "limits.\(key.rawValue)", message: "at most \(key.unit.format(most))")])
-            }
-            guard amount >= key.minimum else {
-                throw AlmaError(
-                    .inputInvalid,
-                    "\(key.rawValue) \(key.unit.format(amount)) is too little to start anything; "
-                        + "the least is \(key.unit.format(key.minimum))",
-                    details: [.init(field: "limits.\(key.rawValue)", message: "at least \(key.unit.format(key.minimum))")])
-            }
+        for key in LimitKey.allCases {
+            if let amount = wanted[key] { try check(amount, of: key, profile) }
         }
         var limits = profile.limits.overridden(by: wanted)
         // More processor time than this cannot be used within the wall time unless there are many processors.
-        if wanted[.cpu] == nil, let wall = wanted[.wall], let cpu = limits[.cpu], wall > cpu { limits[.cpu] = wall }
+        if wanted[.cpu] == nil, let wall = wanted[.wall], let cpu = limits[.cpu], wall > cpu {
+            limits[.cpu] = min(wall, most(.cpu, profile))
+        }
         return limits
+    }
+
+    private static func most(_ key: LimitKey, _ profile: SandboxProfile) -> Int64 {
+        max(profile.maximum[key] ?? 0, profile.limits[key] ?? 0)
+    }
+
+    private static func check(_ amount: Int64, of key: LimitKey, _ profile: SandboxProfile) throws(AlmaError) {
+        let most = Self.most(key, profile)
+        guard amount <= most else {
+            throw AlmaError(
+                .policyLimitExceeded,
+                "\(key.rawValue) \(key.unit.format(amount)) is more than profile \(profile.name) allows "
+                    + "(\(key.unit.format(most))); ask for less, or raise `max.\(key.rawValue)` in the policy",
+                details: [.init(field: "limits.\(key.rawValue)", message: "at most \(key.unit.format(most))")])
+        }
+        guard amount >= key.minimum else {
+            throw AlmaError(
+                .inputInvalid,
+                "\(key.rawValue) \(key.unit.format(amount)) is too little to start anything; "
+                    + "the least is \(key.unit.format(key.minimum))",
+                details: [.init(field: "limits.\(key.rawValue)", message: "at least \(key.unit.format(key.minimum))")])
+        }
     }
 
     var filterKind: SeccompCompiler.Kind {

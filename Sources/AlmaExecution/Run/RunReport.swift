@@ -4,7 +4,7 @@ import CConfinement
 
 /// What an executor says at the end of its task, read with distrust: what is missing or senseless counts as nothing.
 struct RunReport: Sendable {
-    var endedBy: String?
+    var endedBy: Cause?
     var waitStatus: Int32?
     var execErrno: Int32?
     var usage = Usage()
@@ -15,11 +15,17 @@ struct RunReport: Sendable {
     /// Not part of the report: see `layers(_:)`.
     var layers: [Layer: LayerState] = [:]
 
+    /// Why ALMA ended the task.
+    enum Cause: String, Sendable, CaseIterable {
+        case wall, cpu, memory, workspace, cancel
+        case outputTotal = "output_total"
+    }
+
     private static let mostPaths = 1000
     private static let mostDenials = 64
 
     init(_ json: JSON) {
-        endedBy = json["ended_by"]?.string
+        endedBy = json["ended_by"]?.string.flatMap(Cause.init)
         waitStatus = json["wait_status"]?.integer.flatMap { Int32(exactly: $0) }
         execErrno = json["exec_errno"]?.integer.flatMap { Int32(exactly: $0) }
         usage.wallMilliseconds = Double(Self.count(json["wall_us"])) / 1000

@@ -1,11 +1,14 @@
 import AlmaModel
 
 /// Checks an input against the part of JSON Schema that tools use: type, properties, required, additionalProperties,
-/// enum, minimum, maximum, maxLength, items, minItems, oneOf and anyOf of required fields.
+/// enum, minimum, maximum, minLength, maxLength, items, minItems, maxItems, oneOf and anyOf of required fields.
 struct InputCheck {
     let schema: JSON
 
-    /// - Throws: `input.invalid` with one detail for each bad field.
+    /// So that an answer stays small whatever comes in.
+    private static let mostDetails = 20
+
+    /// - Throws: `input.invalid` with one detail for each bad field, at most 20.
     func check(_ input: JSON, of tool: String) throws(AlmaError) {
         var details: [AlmaError.Detail] = []
         check(input, schema, at: "", &details)
@@ -15,6 +18,7 @@ struct InputCheck {
     }
 
     private func check(_ value: JSON, _ schema: JSON, at path: String, _ details: inout [AlmaError.Detail]) {
+        guard details.count < Self.mostDetails else { return }
         func complain(_ message: String) { details.append(.init(field: path, message: message)) }
         if let type = schema["type"]?.string, !Self.matches(value, type) {
             return complain("must be \(Self.article(type)), not \(value.typeName)")
@@ -42,6 +46,9 @@ struct InputCheck {
         if let least = schema["minItems"]?.integer, Int64(elements.count) < least {
             details.append(.init(field: path, message: "must have at least \(least) elements"))
         }
+        if let most = schema["maxItems"]?.integer, Int64(elements.count) > most {
+            details.append(.init(field: path, message: "must have at most \(most) elements"))
+        }
         guard let element = schema["items"] else { return }
         for (index, value) in elements.enumerated() { check(value, element, at: "\(path)[\(index)]", &details) }
     }
@@ -51,7 +58,7 @@ struct InputCheck {
     ) {
         let prefix = path.isEmpty ? "" : path + "."
         let properties = schema["properties"]
-        for member in members {
+        for member in members where details.count < Self.mostDetails {
             if let property = properties?[member.name] {
                 check(member.value, property, at: prefix + member.name, &details)
             } else if schema["additionalProperties"] == false {

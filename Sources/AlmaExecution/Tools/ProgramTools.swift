@@ -3,6 +3,7 @@ import AlmaPolicy
 
 extension Tool {
     static let python = Tool(description: .python, profile: "python") { call, profile throws(AlmaError) in
+        try refuseNUL(call.input, ["file", "args"], of: "python")
         let interpreter = try interpreter("python", profile, package: "python3")
         let isIsolated = call.input["environment"] == "isolated"
         let flags = isIsolated ? ["-I", "-S"] : []
@@ -14,6 +15,7 @@ extension Tool {
     }
 
     static let javascript = Tool(description: .javascript, profile: "javascript") { call, profile throws(AlmaError) in
+        try refuseNUL(call.input, ["file", "args"], of: "javascript")
         let interpreter = try interpreter("javascript", profile, package: "nodejs")
         let source = Source(call, code: "code", name: "code.js", shownAs: "[eval]")
         let arguments = ["node", "-e", Runner.javascript, "--", source.path, source.shown]
@@ -23,6 +25,7 @@ extension Tool {
     }
 
     static let shell = Tool(description: .shell, profile: "shell") { call, profile throws(AlmaError) in
+        try refuseNUL(call.input, ["command", "argv"], of: "shell")
         let arguments: [String]
         let program: String
         if let command = call.input["command"]?.string {
@@ -32,12 +35,23 @@ extension Tool {
             arguments = strings(call.input["argv"])
             program = arguments.first ?? ""
         }
-        guard !program.isEmpty, !arguments.contains(where: { $0.utf8.contains(0) }) else {
-            let detail = AlmaError.Detail(field: "argv", message: "needs a program name and no NUL character")
-            throw AlmaError(.inputInvalid, "input of shell: argv needs a program name and no NUL character", details: [detail])
+        guard !program.isEmpty else {
+            let detail = AlmaError.Detail(field: "argv[0]", message: "must name a program")
+            throw AlmaError(.inputInvalid, "input of shell: argv[0] must name a program", details: [detail])
         }
         return ToolTask(
             work: .program(program, arguments: arguments), script: call.script, timeout: timeout(call.input))
+    }
+
+    /// What a program is given by the system ends at the first NUL.
+    /// - Throws: `input.invalid`.
+    private static func refuseNUL(_ input: JSON, _ fields: [String], of tool: String) throws(AlmaError) {
+        for field in fields {
+            let texts = input[field]?.string.map { [$0] } ?? strings(input[field])
+            guard texts.contains(where: { $0.utf8.contains(0) }) else { continue }
+            let detail = AlmaError.Detail(field: field, message: "must not hold a NUL character")
+            throw AlmaError(.inputInvalid, "input of \(tool): \(field) must not hold a NUL character", details: [detail])
+        }
     }
 }
 
