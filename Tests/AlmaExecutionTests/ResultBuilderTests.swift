@@ -175,7 +175,9 @@ struct ResultBuilderTests {
             ])
     }
 
-    @Test("guesses refused paths only when the program failed", arguments: [(0, []), (0x0100, ["/etc/x"])] as [(Int64, [String])])
+    @Test(
+        "guesses refused paths only when the program failed",
+        arguments: [(0, []), (0x0100, ["/etc/x"])] as [(Int64, [String])])
     func inferred(waitStatus: Int64, paths: [String]) throws {
         let words = Array("cat: /etc/x: No such file or directory\n".utf8)
         #expect(try result(["wait_status": .integer(waitStatus)], stderr: words).deniedCalls.map(\.name) == paths)

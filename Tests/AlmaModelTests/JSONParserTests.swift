@@ -77,7 +77,10 @@ struct JSONParserTests {
 
     @Test(
         "refuses lone and swapped surrogates",
-        arguments: [#""\uD800""#, #""\uDC00""#, #""\uD800x""#, #""\uD800\n""#, #""\uD800\uD800""#, #""\uDE00\uD83D""#])
+        arguments: [
+            #""\uD800""#, #""\uDC00""#, #""\uD800x""#, #""\uD800\n""#, #""\uD800\uD800""#, #""\uDE00\uDC00""#,
+            #""\uDE00\uD83D""#,
+        ])
     func surrogates(text: String) {
         #expect(refusal(text)?.reason == .notUTF8)
     }

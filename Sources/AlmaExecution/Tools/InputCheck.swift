@@ -42,7 +42,8 @@ struct InputCheck {
         if let members = value.members { checkMembers(members, value, schema, path, &details) }
     }
 
-    private func checkElements(_ elements: [JSON], _ schema: JSON, _ path: String, _ details: inout [AlmaError.Detail]) {
+    private func checkElements(_ elements: [JSON], _ schema: JSON, _ path: String, _ details: inout [AlmaError.Detail])
+    {
         if let least = schema["minItems"]?.integer, Int64(elements.count) < least {
             details.append(.init(field: path, message: "must have at least \(least) elements"))
         }
