@@ -183,13 +183,12 @@ struct ResultBuilderTests {
         #expect(try result(["wait_status": .integer(waitStatus)], stderr: words).deniedCalls.map(\.name) == paths)
     }
 
-    @Test("says which mechanism kept the limits, and which layers the executor saw")
+    @Test("says which mechanism kept the limits")
     func isolation() throws {
         let facts = ResultBuilder.CgroupFacts(memory: .cgroup1, processes: .cgroup2)
-        let isolation = try result(["wait_status": 0, "isolation": ["pid": "active"]], facts: facts).isolation
+        let isolation = try result(["wait_status": 0], facts: facts).isolation
         #expect(isolation.memoryLimit == .cgroup1)
         #expect(isolation.processLimit == .cgroup2)
-        #expect(isolation.layers[.pid] == .active)
         #expect(try result(["wait_status": 0]).isolation.memoryLimit == .sampled)
         #expect(try result(["wait_status": 0]).isolation.processLimit == .rlimit)
     }

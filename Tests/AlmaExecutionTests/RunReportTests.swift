@@ -27,10 +27,22 @@ struct RunReportTests {
         #expect(report.files?.created == ["a"])
         #expect(report.files?.modified == ["b"])
         #expect(report.files?.deleted == ["c"])
-        #expect(report.layers[.mount] == .active)
-        #expect(report.layers[.seccomp] == .partial)
-        #expect(report.layers[.landlock] == .unavailable)
-        #expect(report.layers[.pid] == .off)
+        // Said too late to be believed.
+        #expect(report.layers.isEmpty)
+    }
+
+    @Test("its layers are read from what it said before the task; what is missing or senseless is off")
+    func layers() {
+        let layers = RunReport.layers([
+            "mount": "active", "seccomp": "partial", "landlock": "unavailable", "uts": "ACTIVE", "ipc": true,
+        ])
+        #expect(layers[.mount] == .active)
+        #expect(layers[.seccomp] == .partial)
+        #expect(layers[.landlock] == .unavailable)
+        #expect(layers[.pid] == .off)
+        #expect(layers[.uts] == .off)
+        #expect(layers[.ipc] == .off)
+        #expect(RunReport.layers(nil) == Dictionary(uniqueKeysWithValues: Layer.allCases.map { ($0, .off) }))
     }
 
     @Test(
@@ -64,7 +76,7 @@ struct RunReportTests {
         #expect(report.stderrBytes == 0)
         #expect(report.denied.isEmpty)
         #expect(report.files == nil)
-        #expect(report.layers == Dictionary(uniqueKeysWithValues: Layer.allCases.map { ($0, .off) }))
+        #expect(report.layers.isEmpty)
     }
 
     @Test("stays within bounds whatever it claims")

@@ -39,7 +39,7 @@ func write(_ text: String, to path: String) throws {
 func testProfile(_ change: (inout SandboxProfile) -> Void = { _ in }) -> SandboxProfile {
     let seccomp = SeccompProfile(origin: "any", sha256: "", defaultAction: .errno(1), rules: [], warnings: [])
     var profile = SandboxProfile(
-        name: "p", seccomp: seccomp, mounts: [], network: .none, limits: .standard, maximum: Limits(), protect: [],
+        name: "p", seccomp: seccomp, mounts: [], network: .none, limits: .standard, maximum: Limits(),
         allowDegraded: [], interpreters: ["python": "/bin/sh", "javascript": "/bin/sh", "shell": "/bin/sh"])
     change(&profile)
     return profile

@@ -145,7 +145,7 @@ struct MountTargetTests {
         "a place of its own is fine",
         arguments: ["/data", "/data/x", "/home", "/opt/tools", "/workspace/data", "/tmp/data", "/..data"])
     func good(target: String) {
-        #expect(throws: Never.self) { try MountTarget.check(target) }
+        #expect(throws: Never.self) { try MountTarget.check(target, in: .fresh) }
     }
 
     @Test(
@@ -158,9 +158,19 @@ struct MountTargetTests {
             "/bin", "/data\0x", "/sbin/x", "/lib", "/lib64/ld.so", "/" + String(repeating: "a", count: 1024),
         ])
     func bad(target: String) {
-        let error = #expect(throws: AlmaError.self) { try MountTarget.check(target) }
+        let error = #expect(throws: AlmaError.self) { try MountTarget.check(target, in: .fresh) }
         #expect(error?.code == .inputInvalid)
         #expect(error?.details.map(\.field) == ["mounts"])
+    }
+}
+
+extension MountTargetTests {
+    @Test("nothing is mounted into a directory of the user's, where the mount point would stay")
+    func given() {
+        let error = #expect(throws: AlmaError.self) {
+            try MountTarget.check("/workspace/data", in: .directory("/home/someone/project"))
+        }
+        #expect(error?.code == .inputInvalid)
     }
 }
 

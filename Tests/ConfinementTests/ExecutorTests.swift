@@ -87,7 +87,10 @@ struct ExecutorTests {
         let seen = Seen()
         for _ in 0..<2 { try await look { seen.add($0.executor.pid) } }
         #expect(Set(seen.pids).count == 2)
-        for pid in seen.pids { #expect(HostProcess(pid: pid)["State"].map { $0.hasPrefix("Z") } ?? true) }
+        for pid in seen.pids {
+            let isGone = await Host.eventually { HostProcess(pid: pid)["State"].map { $0.hasPrefix("Z") } ?? true }
+            #expect(isGone)
+        }
     }
 }
 
