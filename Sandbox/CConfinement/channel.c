@@ -17,7 +17,10 @@
 
 #define MOST_DESCRIPTORS 16
 
-int alma_socketpair(int type, int ends[2]) { return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends); }
+int alma_socketpair(int type, int ends[2])
+{
+    return socketpair(AF_UNIX, type | SOCK_CLOEXEC, 0, ends);
+}
 int alma_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC); }
 int alma_open_path(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
 int alma_pidfd_open(pid_t pid) { return pidfd_open(pid, 0); }
@@ -38,12 +41,14 @@ int alma_child_signals(void)
 
 void *alma_shared_memory(size_t length)
 {
-    void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void *memory = mmap(NULL, length, PROT_READ | PROT_WRITE,
+                        MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
     return memory == MAP_FAILED ? NULL : memory;
 }
 
-ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags)
+ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descriptors,
+                  size_t count, int flags)
 {
     union {
         char space[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
@@ -69,22 +74,26 @@ ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descr
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
-ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count, int flags)
+ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count,
+                     int flags)
 {
     union {
         char space[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
         struct cmsghdr align;
     } control;
     struct iovec vector = {bytes, length};
-    struct msghdr message = {
-        .msg_iov = &vector, .msg_iovlen = 1, .msg_control = control.space, .msg_controllen = sizeof control.space};
+    struct msghdr message = {.msg_iov = &vector,
+                             .msg_iovlen = 1,
+                             .msg_control = control.space,
+                             .msg_controllen = sizeof control.space};
     ssize_t received = recvmsg(socket, &message, flags | MSG_CMSG_CLOEXEC);
     size_t capacity = *count;
 
     *count = 0;
     if (received < 0)
         return -1;
-    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL; header = CMSG_NXTHDR(&message, header)) {
+    for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
+         header = CMSG_NXTHDR(&message, header)) {
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
         size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -113,8 +122,8 @@ pid_t alma_start_program(const char *path, char *const *argv, char *const *envir
     posix_spawn_file_actions_init(&actions);
     posix_spawnattr_init(&attributes);
     /* Its own session: Ctrl-C at a terminal is the coordinator's to handle. */
-    posix_spawnattr_setflags(
-        &attributes, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    posix_spawnattr_setflags(&attributes,
+                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setsigdefault(&attributes, &all);
     posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
@@ -134,12 +143,16 @@ int alma_epoll_create(void) { return epoll_create1(EPOLL_CLOEXEC); }
 
 int alma_epoll_add(int epoll, int descriptor, uint64_t token, int writable)
 {
-    struct epoll_event event = {.events = EPOLLONESHOT | (writable ? EPOLLOUT : EPOLLIN), .data = {.u64 = token}};
+    struct epoll_event event = {.events = EPOLLONESHOT | (writable ? EPOLLOUT : EPOLLIN),
+                                .data = {.u64 = token}};
 
     return epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event);
 }
 
-int alma_epoll_remove(int epoll, int descriptor) { return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL); }
+int alma_epoll_remove(int epoll, int descriptor)
+{
+    return epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, NULL);
+}
 
 int alma_epoll_wait(int epoll, uint64_t *tokens, int capacity)
 {

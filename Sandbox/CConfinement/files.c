@@ -23,7 +23,8 @@ int alma_rename_new(int from_directory, const char *from, int to_directory, cons
     return (int)syscall(SYS_renameat2, from_directory, from, to_directory, to, RENAME_NOREPLACE);
 }
 
-int64_t alma_find(const uint8_t *text, uint64_t text_size, const uint8_t *pattern, uint64_t pattern_size)
+int64_t alma_find(const uint8_t *text, uint64_t text_size, const uint8_t *pattern,
+                  uint64_t pattern_size)
 {
     const uint8_t *found = memmem(text, text_size, pattern, pattern_size);
     return found ? found - text : -1;

@@ -21,13 +21,15 @@ int alma_take_identity(void)
     if (alma_left_out(ALMA_LAYER_USER) &&
         prctl(PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP, 0, 0, 0) != 0)
         return -1;
-    if (setresgid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID) != 0 || setresuid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID) != 0)
+    if (setresgid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID) != 0 ||
+        setresuid(SANDBOX_ID, SANDBOX_ID, SANDBOX_ID) != 0)
         return -1;
     /* Changing ids made this process undumpable, and its own /proc entries unwritable with that. */
     return alma_set_dumpable(1);
 }
 
-/* The bounding and ambient sets are read back by the executor, from /proc, before the tool may go. */
+/* The bounding and ambient sets are read back by the executor, from /proc, before the tool may go.
+ */
 static int any_capability_left(void)
 {
     struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};

@@ -1,4 +1,5 @@
-/* Process 1 of the task's namespace: mounts /proc, starts the tool, reaps, and dies with its executor. */
+/* Process 1 of the task's namespace: mounts /proc, starts the tool, reaps, and dies with its
+ * executor. */
 #include "confinement.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ _Noreturn void alma_give_up(int link, int stage)
     _exit(127);
 }
 
-/* Brings the task's descriptors to 3…7 and closes all others, the executor's channel among them. */
+/* Brings the task's descriptors to 3…7, and closes all others, the executor's channel too. */
 static int keep_only_task_descriptors(struct alma_tool *tool)
 {
     int32_t *kept[] = {&tool->link, &tool->error, &tool->input, &tool->output, &tool->diagnostics};
@@ -58,7 +59,10 @@ static int confine_itself(const struct alma_tool *tool)
     return alma_seccomp_install(tool->init_filter, tool->init_filter_length, 0);
 }
 
-static int64_t microseconds(const struct timeval *time) { return time->tv_sec * 1000000LL + time->tv_usec; }
+static int64_t microseconds(const struct timeval *time)
+{
+    return time->tv_sec * 1000000LL + time->tv_usec;
+}
 
 /* The sum goes up to the end of the tool; what outlives it is killed and counted by other means. */
 static void reap_until_none_left(pid_t tool, int link)
@@ -96,7 +100,8 @@ void alma_init_run(struct alma_tool *tool)
     /* The end of the channel is the executor's end, also if it came before the prctl above. */
     if (recv(tool->link, &go, 1, 0) != 1)
         _exit(0);
-    /* By now this process stands in the task's cgroup, which becomes the root of what the task can see. */
+    /* By now this process stands in the task's cgroup, which becomes the root of what the task can
+     * see. */
     if (!alma_left_out(ALMA_LAYER_CGROUP) && unshare(CLONE_NEWCGROUP) != 0)
         alma_give_up(tool->link, ALMA_STAGE_CGROUP_NAMESPACE);
     pid = fork();

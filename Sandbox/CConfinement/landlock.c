@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 /* Newer than the headers of the oldest system ALMA builds on. */
-#define ACCESS_TRUNCATE (1ULL << 14)  /* ABI 3 */
+#define ACCESS_TRUNCATE (1ULL << 14) /* ABI 3 */
 #define ACCESS_IOCTL_DEV (1ULL << 15) /* ABI 5 */
-#define ACCESS_BIND_TCP (1ULL << 0)   /* ABI 4 */
+#define ACCESS_BIND_TCP (1ULL << 0) /* ABI 4 */
 #define ACCESS_CONNECT_TCP (1ULL << 1)
 #define SCOPE_ABSTRACT_SOCKETS (1ULL << 0) /* ABI 6 */
 #define SCOPE_SIGNALS (1ULL << 1)
@@ -43,7 +43,8 @@ static uint64_t handled_by(int abi)
 
 static uint64_t rights(uint32_t access)
 {
-    const uint64_t read = LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
+    const uint64_t read =
+        LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR;
     const uint64_t write = LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_REMOVE_DIR |
                            LANDLOCK_ACCESS_FS_REMOVE_FILE | LANDLOCK_ACCESS_FS_MAKE_DIR |
                            LANDLOCK_ACCESS_FS_MAKE_REG | LANDLOCK_ACCESS_FS_MAKE_SOCK |
@@ -83,9 +84,9 @@ static int add_rule(int ruleset, const struct alma_rule *rule, uint64_t handled)
         return errno == ENOENT ? 0 : -1;
     attributes.parent_fd = fd;
     attributes.allowed_access = fitting(fd, rights(rule->access) & handled);
-    result = attributes.allowed_access == 0
-                 ? 0
-                 : syscall(SYS_landlock_add_rule, ruleset, LANDLOCK_RULE_PATH_BENEATH, &attributes, 0);
+    result = attributes.allowed_access == 0 ? 0
+                                            : syscall(SYS_landlock_add_rule, ruleset,
+                                                      LANDLOCK_RULE_PATH_BENEATH, &attributes, 0);
     close(fd);
     return (int)result;
 }

@@ -42,9 +42,11 @@ int alma_apply_limits(const struct alma_tool *tool)
         return -1;
     if (alma_left_out(ALMA_LAYER_LIMITS))
         return 0;
-    if (limit(RLIMIT_CORE, 0, 0) != 0 || limit(RLIMIT_FSIZE, tool->file_size, tool->file_size) != 0 ||
+    if (limit(RLIMIT_CORE, 0, 0) != 0 ||
+        limit(RLIMIT_FSIZE, tool->file_size, tool->file_size) != 0 ||
         limit(RLIMIT_NOFILE, tool->open_files, tool->open_files) != 0 ||
-        limit(RLIMIT_NPROC, tool->processes + OWN_PROCESSES, tool->processes + OWN_PROCESSES) != 0 ||
+        limit(RLIMIT_NPROC, tool->processes + OWN_PROCESSES, tool->processes + OWN_PROCESSES) !=
+            0 ||
         limit(RLIMIT_CPU, tool->cpu_seconds, tool->cpu_seconds + 1) != 0 ||
         limit(RLIMIT_MEMLOCK, 64 << 10, 64 << 10) != 0 || limit(RLIMIT_MSGQUEUE, 0, 0) != 0 ||
         limit(RLIMIT_SIGPENDING, 1024, 1024) != 0 || limit(RLIMIT_STACK, 8 << 20, 64 << 20) != 0 ||

@@ -1,4 +1,5 @@
-/* The sandbox's file system: an empty root in memory with read-only views of the host, and what is attached later. */
+/* The sandbox's file system: an empty root in memory with read-only views of the host, and what is
+ * attached later. */
 #include "confinement.h"
 
 #include <errno.h>
@@ -15,12 +16,13 @@
 #define ROOT_BYTES (16u << 20) /* synthetic files and one script */
 #define ROOT_INODES 4096
 
-static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
+static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random",
+                                      "/dev/urandom"};
 #define DEVICE_COUNT (sizeof devices / sizeof devices[0])
 
 /* A view that was opened on the host and waits for its place in the new root. */
 struct source {
-    int fd;         /* a detached mount; -1: a symbolic link or nothing */
+    int fd; /* a detached mount; -1: a symbolic link or nothing */
     int directory;
     char link[256]; /* where a symbolic link points */
 };
@@ -47,7 +49,8 @@ static int close_keeping_errno(int fd)
     return -1;
 }
 
-static int memory_fs(uint64_t bytes, uint64_t inodes, const char *mode, long uid, long gid, uint64_t attributes)
+static int memory_fs(uint64_t bytes, uint64_t inodes, const char *mode, long uid, long gid,
+                     uint64_t attributes)
 {
     char size[32], count[32], owner[32], group[32];
     int context = fsopen("tmpfs", FSOPEN_CLOEXEC), fd;
@@ -91,7 +94,8 @@ int alma_detached_mount(const char *path, uint64_t device, uint64_t inode, int i
     unsigned recursive = flags & ALMA_ATTACH_RECURSIVE ? AT_RECURSIVE : 0;
     uint64_t attributes = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
     struct stat found;
-    int fd = open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | recursive);
+    int fd = open_tree(AT_FDCWD, path,
+                       OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW | recursive);
 
     if (fd < 0)
         return -1;
@@ -109,7 +113,8 @@ int alma_detached_mount(const char *path, uint64_t device, uint64_t inode, int i
 
 /* ---- the root ---- */
 
-/* Opens the host's side of a view before the new ids are taken: afterwards a private parent would be closed to us. */
+/* Opens the host's side of a view before the new ids are taken: afterwards a private parent would
+ * be closed to us. */
 static int open_source(const struct alma_view *view, struct source *source)
 {
     struct stat status;
@@ -127,11 +132,13 @@ static int open_source(const struct alma_view *view, struct source *source)
         return 0;
     }
     source->directory = S_ISDIR(status.st_mode);
-    source->fd = open_tree(AT_FDCWD, view->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    source->fd =
+        open_tree(AT_FDCWD, view->path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     return source->fd < 0 ? -1 : 0;
 }
 
-/* Makes the directories above `path`, an absolute path that is used relative to the current directory. */
+/* Makes the directories above `path`, an absolute path that is used relative to the current
+ * directory. */
 static int make_parents(const char *path)
 {
     char part[PATH_MAX];
@@ -174,12 +181,14 @@ static int place_source(const struct alma_view *view, const struct source *sourc
     if (source->fd < 0)
         return 0;
     if (make_mount_point(view->path, source->directory) != 0 ||
-        set_attributes(source->fd, AT_RECURSIVE, MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, -1) != 0)
+        set_attributes(source->fd, AT_RECURSIVE,
+                       MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, -1) != 0)
         return -1;
     return move_to(source->fd, view->path + 1);
 }
 
-/* Sparse, and read-only like all of the root: what is mapped from it can be neither shared nor kept. */
+/* Sparse, and read-only like all of the root: what is mapped from it can be neither shared nor
+ * kept. */
 static int place_zeros(void)
 {
     int fd = open("dev/zero", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
@@ -209,8 +218,7 @@ static int place_devices(const int *fds, int plain_zero)
         }
         if (make_mount_point(devices[i], 0) != 0 ||
             /* Read-only keeps their owners, modes and times; nodev would close them. */
-            set_attributes(fds[i], 0, attributes, -1) != 0 ||
-            move_to(fds[i], devices[i] + 1) != 0)
+            set_attributes(fds[i], 0, attributes, -1) != 0 || move_to(fds[i], devices[i] + 1) != 0)
             return -1;
     }
     for (size_t i = 0; i < sizeof links / sizeof links[0]; i++)
@@ -257,14 +265,17 @@ static int place_synthetic_files(void)
 
 static int place_memory(const char *path, const struct alma_plan *plan)
 {
-    int fd = memory_fs(plan->tmp_bytes, plan->tmp_inodes, "1777", -1, -1, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
+    int fd = memory_fs(plan->tmp_bytes, plan->tmp_inodes, "1777", -1, -1,
+                       MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
 
     return fd < 0 ? -1 : move_to(fd, path);
 }
 
-static int fill_root(const struct alma_plan *plan, const struct source *sources, const int *device_fds, int proc)
+static int fill_root(const struct alma_plan *plan, const struct source *sources,
+                     const int *device_fds, int proc)
 {
-    static const char *const directories[] = {"etc", "dev", "dev/shm", "proc", "tmp", "workspace", "run", "run/alma"};
+    static const char *const directories[] = {"etc", "dev",       "dev/shm", "proc",
+                                              "tmp", "workspace", "run",     "run/alma"};
 
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++)
         if (mkdir(directories[i], 0755) != 0)
@@ -272,14 +283,15 @@ static int fill_root(const struct alma_plan *plan, const struct source *sources,
     for (size_t i = 0; i < plan->view_count; i++)
         if (place_source(&plan->views[i], &sources[i]) != 0)
             return -1;
-    if (place_devices(device_fds, plan->plain_zero) != 0 || place_synthetic_files() != 0 || place_memory("tmp", plan) != 0 ||
-        place_memory("dev/shm", plan) != 0 || move_to(proc, "proc") != 0)
+    if (place_devices(device_fds, plan->plain_zero) != 0 || place_synthetic_files() != 0 ||
+        place_memory("tmp", plan) != 0 || place_memory("dev/shm", plan) != 0 ||
+        move_to(proc, "proc") != 0)
         return -1;
     return mkdir("tmp/home", 0700);
 }
 
-/* Opens all sources, takes the sandbox's ids (files made before would belong to nobody), builds the root and moves
- * into it. It is put together on /proc, a place where no view can lie. */
+/* Opens all sources, takes the sandbox's ids (files made before would belong to nobody), builds the
+ * root and moves into it. It is put together on /proc, a place where no view can lie. */
 int alma_build_root(const struct alma_plan *plan)
 {
     struct source sources[MOST_VIEWS];
@@ -295,14 +307,16 @@ int alma_build_root(const struct alma_plan *plan)
         if (open_source(&plan->views[i], &sources[i]) != 0)
             return -1;
     for (size_t i = 0; i < DEVICE_COUNT; i++)
-        if ((device_fds[i] = open_tree(AT_FDCWD, devices[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)) < 0)
+        if ((device_fds[i] = open_tree(AT_FDCWD, devices[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC)) <
+            0)
             return -1;
     /* A new /proc can be mounted only where an old one is visible; init takes this one away. */
     proc = open_tree(AT_FDCWD, "/proc", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     if (proc < 0 || alma_take_identity() != 0)
         return -1;
     root = memory_fs(ROOT_BYTES, ROOT_INODES, "0755", -1, -1, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV);
-    if (root < 0 || move_mount(root, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) != 0 || fchdir(root) != 0)
+    if (root < 0 || move_mount(root, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH) != 0 ||
+        fchdir(root) != 0)
         return -1;
     close(root);
     if (fill_root(plan, sources, device_fds, proc) != 0)
@@ -319,7 +333,8 @@ int alma_seal_root(void)
 
     memset(&attr, 0, sizeof attr);
     attr.attr_set = MOUNT_ATTR_RDONLY;
-    return alma_left_out(ALMA_LAYER_MOUNT) ? 0 : mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof attr);
+    return alma_left_out(ALMA_LAYER_MOUNT) ? 0
+                                           : mount_setattr(AT_FDCWD, "/", 0, &attr, sizeof attr);
 }
 
 int alma_attach_mount(int mount, const char *target)
@@ -337,8 +352,8 @@ int alma_place_script(const char *name, const void *bytes, size_t length)
 {
     char path[300];
 
-    if (strchr(name, '/') != NULL || name[0] == 0 || strlen(name) > 255 || strcmp(name, "..") == 0 ||
-        strcmp(name, ".") == 0) {
+    if (strchr(name, '/') != NULL || name[0] == 0 || strlen(name) > 255 ||
+        strcmp(name, "..") == 0 || strcmp(name, ".") == 0) {
         errno = EINVAL;
         return -1;
     }

@@ -81,7 +81,8 @@ int alma_enter_user_namespace(int sync)
 {
     char byte = 0;
 
-    /* Only the privileged can, and only they have foreign groups to lose; the rest keep theirs unmapped. */
+    /* Only the privileged can, and only they have foreign groups to lose; the rest keep theirs
+     * unmapped. */
     if (alma_is_privileged() && setgroups(0, NULL) != 0 && errno != EPERM)
         return -1;
     if (!alma_left_out(ALMA_LAYER_USER) && unshare(CLONE_NEWUSER) != 0)

@@ -1,5 +1,6 @@
 /* The first half of the confinement, in order: everything that needs no knowledge of the task.
- * The user namespace comes before (alma_enter_user_namespace), because its maps take a second process. */
+ * The user namespace comes before (alma_enter_user_namespace), because its maps take a second
+ * process. */
 #include "confinement.h"
 
 #include <errno.h>
@@ -14,14 +15,15 @@ static int fail(struct alma_failure *failure, int stage)
     return -1;
 }
 
-static int unshare_unless_left_out(int flag, uint32_t layer) { return alma_left_out(layer) ? 0 : unshare(flag); }
-
-static int name_host(void)
+static int unshare_unless_left_out(int flag, uint32_t layer)
 {
-    return alma_left_out(ALMA_LAYER_UTS) ? 0 : sethostname("alma", 4);
+    return alma_left_out(layer) ? 0 : unshare(flag);
 }
 
-pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool, struct alma_failure *failure)
+static int name_host(void) { return alma_left_out(ALMA_LAYER_UTS) ? 0 : sethostname("alma", 4); }
+
+pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool,
+                   struct alma_failure *failure)
 {
     pid_t spawner = getppid(), init;
 

@@ -19,7 +19,8 @@
 
 /* Everything between fork and _exit is plain system calls: no allocation, no stdio, no locale. */
 
-static int wait_for(pid_t child) {
+static int wait_for(pid_t child)
+{
     int status;
 
     while (waitpid(child, &status, 0) < 0)
@@ -28,7 +29,8 @@ static int wait_for(pid_t child) {
     return WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
 }
 
-static int in_child(int (*step)(const char *), const char *directory) {
+static int in_child(int (*step)(const char *), const char *directory)
+{
     pid_t child = fork();
 
     if (child < 0)
@@ -38,7 +40,8 @@ static int in_child(int (*step)(const char *), const char *directory) {
     return wait_for(child);
 }
 
-static int write_text(const char *path, const char *text) {
+static int write_text(const char *path, const char *text)
+{
     int fd = open(path, O_WRONLY | O_CLOEXEC);
     int saved;
     ssize_t n;
@@ -53,7 +56,8 @@ static int write_text(const char *path, const char *text) {
 }
 
 /* Appends `number` in decimal and returns the new end; the buffer has room by construction. */
-static char *put_number(char *end, unsigned long number) {
+static char *put_number(char *end, unsigned long number)
+{
     char digits[24];
     int n = 0;
 
@@ -66,7 +70,8 @@ static char *put_number(char *end, unsigned long number) {
     return end;
 }
 
-static int write_map(const char *path, unsigned long inside, unsigned long outside) {
+static int write_map(const char *path, unsigned long inside, unsigned long outside)
+{
     char line[72];
     char *end = put_number(line, inside);
 
@@ -77,7 +82,8 @@ static int write_map(const char *path, unsigned long inside, unsigned long outsi
 }
 
 /* Enters a user namespace, with `flags` of others, as id 1000 mapped to whoever runs this. */
-static int enter(int flags) {
+static int enter(int flags)
+{
     uid_t uid = geteuid();
     gid_t gid = getegid();
 
@@ -91,26 +97,49 @@ static int enter(int flags) {
     return flags != 0 ? unshare(flags) : 0;
 }
 
-static int try_user(const char *unused) { (void)unused; return enter(0); }
-static int try_network(const char *unused) { (void)unused; return enter(CLONE_NEWNET); }
-static int try_ipc(const char *unused) { (void)unused; return enter(CLONE_NEWIPC); }
-static int try_uts(const char *unused) { (void)unused; return enter(CLONE_NEWUTS); }
-static int try_cgroup(const char *unused) { (void)unused; return enter(CLONE_NEWCGROUP); }
+static int try_user(const char *unused)
+{
+    (void)unused;
+    return enter(0);
+}
+static int try_network(const char *unused)
+{
+    (void)unused;
+    return enter(CLONE_NEWNET);
+}
+static int try_ipc(const char *unused)
+{
+    (void)unused;
+    return enter(CLONE_NEWIPC);
+}
+static int try_uts(const char *unused)
+{
+    (void)unused;
+    return enter(CLONE_NEWUTS);
+}
+static int try_cgroup(const char *unused)
+{
+    (void)unused;
+    return enter(CLONE_NEWCGROUP);
+}
 
-static int try_mount(const char *unused) {
+static int try_mount(const char *unused)
+{
     (void)unused;
     if (enter(CLONE_NEWNS) < 0)
         return -1;
     return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
-static int is_first(const char *unused) {
+static int is_first(const char *unused)
+{
     (void)unused;
     errno = ESRCH;
     return getpid() == 1 ? 0 : -1;
 }
 
-static int try_pid(const char *unused) {
+static int try_pid(const char *unused)
+{
     (void)unused;
     if (enter(CLONE_NEWPID) < 0)
         return -1;
@@ -119,7 +148,8 @@ static int try_pid(const char *unused) {
 }
 
 /* A new filesystem that is mounted nowhere yet. */
-static int detached(const char *type) {
+static int detached(const char *type)
+{
     int context = fsopen(type, FSOPEN_CLOEXEC);
     int mounted = -1;
     int saved;
@@ -134,7 +164,8 @@ static int detached(const char *type) {
     return mounted;
 }
 
-static int try_mount_api(const char *unused) {
+static int try_mount_api(const char *unused)
+{
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     int tree, tmpfs;
 
@@ -150,12 +181,14 @@ static int try_mount_api(const char *unused) {
     return move_mount(tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-static int mount_proc(const char *unused) {
+static int mount_proc(const char *unused)
+{
     (void)unused;
     return detached("proc") < 0 ? -1 : 0;
 }
 
-static int try_proc(const char *unused) {
+static int try_proc(const char *unused)
+{
     (void)unused;
     if (enter(CLONE_NEWNS | CLONE_NEWPID) < 0)
         return -1;
@@ -163,7 +196,8 @@ static int try_proc(const char *unused) {
     return errno == 0 ? 0 : -1;
 }
 
-static int try_capabilities(const char *unused) {
+static int try_capabilities(const char *unused)
+{
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {{0}};
     int cap;
@@ -181,7 +215,8 @@ static int try_capabilities(const char *unused) {
     return (int)syscall(SYS_capset, &header, none);
 }
 
-static int filter(unsigned int flags) {
+static int filter(unsigned int flags)
+{
     struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {.len = 1, .filter = &allow};
 
@@ -190,14 +225,20 @@ static int filter(unsigned int flags) {
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0 ? -1 : 0;
 }
 
-static int try_seccomp(const char *unused) { (void)unused; return filter(0); }
+static int try_seccomp(const char *unused)
+{
+    (void)unused;
+    return filter(0);
+}
 
-static int try_notify(const char *unused) {
+static int try_notify(const char *unused)
+{
     (void)unused;
     return filter(SECCOMP_FILTER_FLAG_NEW_LISTENER);
 }
 
-static int try_landlock(const char *unused) {
+static int try_landlock(const char *unused)
+{
     struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_ACCESS_FS_WRITE_FILE};
     long set = syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 
@@ -208,7 +249,8 @@ static int try_landlock(const char *unused) {
 }
 
 /* The child of try_idmap: makes the user namespace, says so, stays until its parent hangs up. */
-static void hold_namespace(int channel) {
+static void hold_namespace(int channel)
+{
     char byte = 0;
 
     if (unshare(CLONE_NEWUSER) < 0)
@@ -218,7 +260,8 @@ static void hold_namespace(int channel) {
     _exit(0);
 }
 
-static int map_of(pid_t holder, const char *file, char *path) {
+static int map_of(pid_t holder, const char *file, char *path)
+{
     char *end;
 
     strcpy(path, "/proc/");
@@ -227,7 +270,8 @@ static int map_of(pid_t holder, const char *file, char *path) {
     return write_map(path, 0, 200000);
 }
 
-static int attach_idmap(pid_t holder, const char *directory) {
+static int attach_idmap(pid_t holder, const char *directory)
+{
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_IDMAP};
     char path[64];
     int tree, ns;
@@ -243,7 +287,8 @@ static int attach_idmap(pid_t holder, const char *directory) {
     return mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr);
 }
 
-static int try_idmap(const char *directory) {
+static int try_idmap(const char *directory)
+{
     int channel[2];
     int result, saved;
     char byte;
@@ -272,29 +317,24 @@ static int try_idmap(const char *directory) {
 }
 
 static int (*const steps[ALMA_PROBE_COUNT])(const char *) = {
-    [ALMA_PROBE_USER] = try_user,
-    [ALMA_PROBE_MOUNT] = try_mount,
-    [ALMA_PROBE_PID] = try_pid,
-    [ALMA_PROBE_NETWORK] = try_network,
-    [ALMA_PROBE_IPC] = try_ipc,
-    [ALMA_PROBE_UTS] = try_uts,
-    [ALMA_PROBE_CGROUP] = try_cgroup,
-    [ALMA_PROBE_MOUNT_API] = try_mount_api,
-    [ALMA_PROBE_PROC] = try_proc,
-    [ALMA_PROBE_CAPABILITIES] = try_capabilities,
-    [ALMA_PROBE_SECCOMP] = try_seccomp,
-    [ALMA_PROBE_SECCOMP_NOTIFY] = try_notify,
-    [ALMA_PROBE_LANDLOCK] = try_landlock,
-    [ALMA_PROBE_IDMAP] = try_idmap,
+    [ALMA_PROBE_USER] = try_user,         [ALMA_PROBE_MOUNT] = try_mount,
+    [ALMA_PROBE_PID] = try_pid,           [ALMA_PROBE_NETWORK] = try_network,
+    [ALMA_PROBE_IPC] = try_ipc,           [ALMA_PROBE_UTS] = try_uts,
+    [ALMA_PROBE_CGROUP] = try_cgroup,     [ALMA_PROBE_MOUNT_API] = try_mount_api,
+    [ALMA_PROBE_PROC] = try_proc,         [ALMA_PROBE_CAPABILITIES] = try_capabilities,
+    [ALMA_PROBE_SECCOMP] = try_seccomp,   [ALMA_PROBE_SECCOMP_NOTIFY] = try_notify,
+    [ALMA_PROBE_LANDLOCK] = try_landlock, [ALMA_PROBE_IDMAP] = try_idmap,
 };
 
-int alma_probe_try(enum alma_probe kind, const char *directory) {
+int alma_probe_try(enum alma_probe kind, const char *directory)
+{
     if (kind < 0 || kind >= ALMA_PROBE_COUNT)
         return EINVAL;
     return in_child(steps[kind], directory);
 }
 
-int alma_probe_landlock_abi(void) {
+int alma_probe_landlock_abi(void)
+{
     long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
     return abi < 0 ? -errno : (int)abi;

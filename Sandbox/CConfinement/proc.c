@@ -7,18 +7,24 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-/* What other tasks and users do, or kernel internals; empty inside. /proc/stat stays: Node aborts without it. */
+/* What other tasks and users do, or kernel internals; empty inside. /proc/stat stays: Node aborts
+ * without it. */
 static const char *const hidden_files[] = {
-    "/proc/kcore", "/proc/keys", "/proc/key-users", "/proc/kmsg", "/proc/kallsyms", "/proc/latency_stats",
-    "/proc/timer_list", "/proc/sched_debug", "/proc/schedstat", "/proc/interrupts", "/proc/softirqs", "/proc/loadavg",
-    "/proc/diskstats", "/proc/partitions", "/proc/vmstat", "/proc/zoneinfo", "/proc/slabinfo", "/proc/vmallocinfo",
-    "/proc/pagetypeinfo", "/proc/buddyinfo", "/proc/modules", "/proc/cmdline", "/proc/kpagecount", "/proc/kpageflags",
-    "/proc/kpagecgroup", "/proc/sysrq-trigger", "/proc/swaps", "/proc/locks", "/proc/iomem", "/proc/ioports",
+    "/proc/kcore",       "/proc/keys",          "/proc/key-users",    "/proc/kmsg",
+    "/proc/kallsyms",    "/proc/latency_stats", "/proc/timer_list",   "/proc/sched_debug",
+    "/proc/schedstat",   "/proc/interrupts",    "/proc/softirqs",     "/proc/loadavg",
+    "/proc/diskstats",   "/proc/partitions",    "/proc/vmstat",       "/proc/zoneinfo",
+    "/proc/slabinfo",    "/proc/vmallocinfo",   "/proc/pagetypeinfo", "/proc/buddyinfo",
+    "/proc/modules",     "/proc/cmdline",       "/proc/kpagecount",   "/proc/kpageflags",
+    "/proc/kpagecgroup", "/proc/sysrq-trigger", "/proc/swaps",        "/proc/locks",
+    "/proc/iomem",       "/proc/ioports",
 };
 static const char *const hidden_directories[] = {
-    "/proc/acpi", "/proc/scsi", "/proc/asound", "/proc/driver", "/proc/pressure", "/proc/dynamic_debug",
+    "/proc/acpi",   "/proc/scsi",     "/proc/asound",
+    "/proc/driver", "/proc/pressure", "/proc/dynamic_debug",
 };
-static const char *const read_only_directories[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"};
+static const char *const read_only_directories[] = {"/proc/bus", "/proc/fs", "/proc/irq",
+                                                    "/proc/sys"};
 
 #define COUNT(list) (sizeof list / sizeof list[0])
 
@@ -40,7 +46,8 @@ static int mask(void)
         if (unless_absent(mount("/dev/null", hidden_files[i], NULL, MS_BIND, NULL)) != 0)
             return -1;
     for (size_t i = 0; i < COUNT(hidden_directories); i++)
-        if (unless_absent(mount("tmpfs", hidden_directories[i], "tmpfs", MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
+        if (unless_absent(mount("tmpfs", hidden_directories[i], "tmpfs",
+                                MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC,
                                 "size=4k,nr_inodes=2,mode=0555")) != 0)
             return -1;
     for (size_t i = 0; i < COUNT(read_only_directories); i++) {
@@ -65,11 +72,15 @@ int alma_mount_proc(void)
     if (context < 0)
         return -1;
     result = fsconfig(context, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
-    fd = result != 0 ? -1 : fsmount(context, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+    fd = result != 0 ? -1
+                     : fsmount(context, FSMOUNT_CLOEXEC,
+                               MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
     close(context);
     if (fd < 0)
         return -1;
-    result = umount2("/proc", MNT_DETACH) != 0 ? -1 : move_mount(fd, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH);
+    result = umount2("/proc", MNT_DETACH) != 0
+                 ? -1
+                 : move_mount(fd, "", AT_FDCWD, "/proc", MOVE_MOUNT_F_EMPTY_PATH);
     close(fd);
     return result != 0 ? -1 : mask();
 }

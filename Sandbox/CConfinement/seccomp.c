@@ -15,10 +15,12 @@
 
 int alma_seccomp_install(const void *filter, size_t length, int want_listener)
 {
-    struct sock_fprog program = {(unsigned short)(length / sizeof(struct sock_filter)), (struct sock_filter *)filter};
+    struct sock_fprog program = {(unsigned short)(length / sizeof(struct sock_filter)),
+                                 (struct sock_filter *)filter};
     unsigned long flags = want_listener ? SECCOMP_FILTER_FLAG_NEW_LISTENER : 0;
 
-    if (length == 0 || length % sizeof(struct sock_filter) != 0 || length / sizeof(struct sock_filter) > BPF_MAXINSNS) {
+    if (length == 0 || length % sizeof(struct sock_filter) != 0 ||
+        length / sizeof(struct sock_filter) > BPF_MAXINSNS) {
         errno = EINVAL;
         return -1;
     }

@@ -11,5 +11,9 @@ void alma_leave_out(uint32_t layers)
 int alma_left_out(uint32_t layer) { return (left_out & layer) != 0; }
 #else
 void alma_leave_out(uint32_t layers) { (void)layers; }
-int alma_left_out(uint32_t layer) { (void)layer; return 0; }
+int alma_left_out(uint32_t layer)
+{
+    (void)layer;
+    return 0;
+}
 #endif

@@ -1,4 +1,5 @@
-/* The second half of the confinement, in order: from fork to exec. No allocation, no locale, no name service. */
+/* The second half of the confinement, in order: from fork to exec. No allocation, no locale, no
+ * name service. */
 #include "confinement.h"
 
 #include <errno.h>
@@ -25,8 +26,8 @@ static int clean_signals(void)
     return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* A session of its own, clean signals, its own standard streams, /workspace, and no other descriptor but link and
- * error, which exec closes. */
+/* A session of its own, clean signals, its own standard streams, /workspace, and no other
+ * descriptor but link and error, which exec closes. */
 static int clean_start(const struct alma_tool *tool)
 {
     if (setsid() < 0 || clean_signals() != 0 || alma_join_fresh_keyring() != 0)
@@ -39,7 +40,8 @@ static int clean_start(const struct alma_tool *tool)
     return chdir("/workspace");
 }
 
-/* This file is in the mounts, readable for all, and in no Landlock rule: only Landlock can refuse it. */
+/* This file is in the mounts, readable for all, and in no Landlock rule: only Landlock can refuse
+ * it. */
 static int probe_landlock(void)
 {
     int fd = open("/run/.closed", O_RDONLY | O_CLOEXEC);
@@ -53,7 +55,8 @@ static int probe_landlock(void)
 /* The last step. What follows it must be allowed by every filter: sendmsg, close, recv, execve. */
 static int filter_and_wait(const struct alma_tool *tool)
 {
-    struct alma_record record = {.kind = ALMA_RECORD_WAITING, .pid = getpid(), .landlock_probe = probe_landlock()};
+    struct alma_record record = {
+        .kind = ALMA_RECORD_WAITING, .pid = getpid(), .landlock_probe = probe_landlock()};
     int listener = -1;
     ssize_t sent;
     char go;
@@ -83,7 +86,8 @@ static void execute(const struct alma_tool *tool)
         return;
     }
     for (size_t i = 0; i < sizeof directories / sizeof directories[0]; i++) {
-        if (snprintf(path, sizeof path, "%s/%s", directories[i], tool->program) >= (int)sizeof path) {
+        if (snprintf(path, sizeof path, "%s/%s", directories[i], tool->program) >=
+            (int)sizeof path) {
             errno = ENAMETOOLONG;
             return;
         }

@@ -12,7 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Each stage belongs to one layer and one stable error; Swift maps them in ConfinementStage.swift. */
+/* Each stage belongs to one layer and one stable error; Swift maps them in ConfinementStage.swift.
+ */
 enum alma_stage {
     ALMA_STAGE_NONE = 0,
     ALMA_STAGE_USER_NAMESPACE = 1,
@@ -70,9 +71,11 @@ int alma_is_privileged(void);
 /* For an ordinary user: own user and mount namespaces that keep the host's view (later mounts
  * included), with the right to open mounts in it. */
 int alma_enter_host_view(void);
-/* In the new process: a user namespace of its own. Waits on `sync` until the parent has written the maps. */
+/* In the new process: a user namespace of its own. Waits on `sync` until the parent has written the
+ * maps. */
 int alma_enter_user_namespace(int sync);
-/* In the parent, between the two bytes on `sync`: maps uid and gid 1000 inside to uid and gid outside. */
+/* In the parent, between the two bytes on `sync`: maps uid and gid 1000 inside to uid and gid
+ * outside. */
 int alma_map_identity(int sync, pid_t pid, uid_t uid, gid_t gid);
 /* A user namespace that maps `owner` on disk to `uid` in a mount; -1 or its descriptor. */
 int alma_idmap_namespace(uid_t owner, gid_t group, uid_t uid, gid_t gid);
@@ -89,8 +92,8 @@ enum alma_attach {
     ALMA_ATTACH_RECURSIVE = 1 << 1, /* with the mounts below; without, they look empty */
 };
 
-/* A detached copy of the mount at `path`, checked to be the directory or file (device, inode). -1 or its descriptor.
- * idmap is a descriptor from alma_idmap_namespace or -1. */
+/* A detached copy of the mount at `path`, checked to be the directory or file (device, inode). -1
+ * or its descriptor. idmap is a descriptor from alma_idmap_namespace or -1. */
 int alma_detached_mount(const char *path, uint64_t device, uint64_t inode, int idmap, int flags);
 /* A detached empty filesystem in memory, owned by uid:gid. */
 int alma_detached_memory(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid);
@@ -109,13 +112,15 @@ struct alma_plan {
     uint64_t tmp_bytes;
     uint64_t tmp_inodes;
     int32_t loopback; /* bring lo up */
-    int32_t plain_zero; /* /dev/zero as a file of zeros: memory mapped from the device escapes sampling */
+    int32_t plain_zero; /* /dev/zero as a file of zeros: memory mapped from the device escapes
+                           sampling */
 };
 
 /* Everything that can be done before a task is known. Leaves the host for good.
  * Returns the pid of init as this process sees it, or -1 with `failure` filled in. */
 struct alma_tool;
-pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool, struct alma_failure *failure);
+pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool,
+                   struct alma_failure *failure);
 
 /* Steps of alma_prepare and alma_init_run that have files of their own. */
 int alma_build_root(const struct alma_plan *plan);
@@ -129,10 +134,10 @@ struct alma_rule {
 };
 
 enum alma_access {
-    ALMA_ACCESS_LIST = 1 << 0,    /* this directory and all below can be listed */
-    ALMA_ACCESS_READ = 1 << 1,    /* read, list and execute below */
-    ALMA_ACCESS_WRITE = 1 << 2,   /* everything below but devices and sockets' peers */
-    ALMA_ACCESS_DEVICE = 1 << 3,  /* read and write one existing file */
+    ALMA_ACCESS_LIST = 1 << 0, /* this directory and all below can be listed */
+    ALMA_ACCESS_READ = 1 << 1, /* read, list and execute below */
+    ALMA_ACCESS_WRITE = 1 << 2, /* everything below but devices and sockets' peers */
+    ALMA_ACCESS_DEVICE = 1 << 3, /* read and write one existing file */
 };
 
 /* One task. Lives with all it points to in memory shared by executor, init and tool until exec,
@@ -148,7 +153,7 @@ struct alma_tool {
     int32_t input, output, diagnostics;
     int32_t deny_tcp; /* Landlock refuses TCP too: no network */
     /* known at assign */
-    const char *program;   /* NULL: no exec, alma_tool_enter returns */
+    const char *program; /* NULL: no exec, alma_tool_enter returns */
     const char *operation; /* then: one of ALMA's own, with its input */
     const char *input_json;
     size_t input_json_length;
@@ -160,21 +165,21 @@ struct alma_tool {
 };
 
 enum alma_record_kind {
-    ALMA_RECORD_READY = 1,    /* init: /proc is there */
-    ALMA_RECORD_WAITING = 2,  /* tool: confined, waits for go; carries the listener */
-    ALMA_RECORD_ENDED = 3,    /* init: the tool ended */
-    ALMA_RECORD_FAILED = 4,   /* init or tool: a step failed */
+    ALMA_RECORD_READY = 1, /* init: /proc is there */
+    ALMA_RECORD_WAITING = 2, /* tool: confined, waits for go; carries the listener */
+    ALMA_RECORD_ENDED = 3, /* init: the tool ended */
+    ALMA_RECORD_FAILED = 4, /* init or tool: a step failed */
 };
 
 /* What travels on the link. */
 struct alma_record {
     int32_t kind;
     int32_t stage, error;
-    int32_t pid;             /* WAITING: the tool's, as its namespace sees it */
-    int32_t landlock_probe;  /* WAITING: errno of opening what only Landlock forbids */
-    int32_t wait_status;     /* ENDED */
+    int32_t pid; /* WAITING: the tool's, as its namespace sees it */
+    int32_t landlock_probe; /* WAITING: errno of opening what only Landlock forbids */
+    int32_t wait_status; /* ENDED */
     int64_t cpu_microseconds; /* ENDED: the tool and what it waited for */
-    int64_t max_rss_kib;      /* ENDED */
+    int64_t max_rss_kib; /* ENDED */
 };
 
 /* Runs as pid 1; does not return, except in the tool of a task without program. */
@@ -220,9 +225,11 @@ int alma_loopback_up(void);
 int alma_socketpair(int type, int ends[2]);
 int alma_pipe(int ends[2]);
 /* One message with up to 16 descriptors; sends all of `length` or fails. */
-ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count, int flags);
+ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descriptors,
+                  size_t count, int flags);
 /* Up to 16 descriptors arrive close-on-exec in `descriptors`; further ones are closed. */
-ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count, int flags);
+ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count,
+                     int flags);
 /* Only a handle: neither readable nor writable. */
 int alma_open_path(const char *path);
 int alma_pidfd_open(pid_t pid);
@@ -231,9 +238,10 @@ int alma_close_from(int first);
 void *alma_shared_memory(size_t length);
 /* Blocks SIGCHLD and returns a descriptor that is readable when children have ended. */
 int alma_child_signals(void);
-/* Starts `path` in a session of its own with descriptor 3 = channel, no other descriptor, and an empty environment
- * but `environment`. Returns its pid. */
-pid_t alma_start_program(const char *path, char *const *argv, char *const *environment, int channel);
+/* Starts `path` in a session of its own with descriptor 3 = channel, no other descriptor, and an
+ * empty environment but `environment`. Returns its pid. */
+pid_t alma_start_program(const char *path, char *const *argv, char *const *environment,
+                         int channel);
 
 /* One-shot readiness, a token each. Returns how many tokens there are. */
 int alma_epoll_create(void);
@@ -248,7 +256,6 @@ int alma_exited(int status);
 int alma_exit_code(int status);
 int alma_signal(int status);
 int alma_die_with_parent(pid_t parent);
-
 
 #include "files.h"
 #include "probe.h"

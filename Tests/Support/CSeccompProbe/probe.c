@@ -14,8 +14,8 @@
 static int child(struct sock_fprog *program, long number, const unsigned long a[6])
 {
     alarm(5); /* for calls that wait */
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-        || syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) != 0)
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, program) != 0)
         return EXIT_REFUSED;
     return syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]) == -1 ? errno : 0;
 }
