@@ -111,23 +111,9 @@ extension String {
                 break
             }
             count += 1
-            switch scalar {
-            case "\n": shown += "\\n"
-            case "\r": shown += "\\r"
-            case "\t": shown += "\\t"
-            case "\"", "\\": shown += "\\\(scalar)"
-            default: shown += scalar.isInvisible ? "\\u{\(String(scalar.value, radix: 16))}" : String(scalar)
-            }
+            let isQuoting = scalar == "\"" || scalar == "\\"
+            shown += isQuoting ? "\\\(scalar)" : Visible.text(String(scalar))
         }
         return shown + "\""
-    }
-}
-
-extension Unicode.Scalar {
-    fileprivate var isInvisible: Bool {
-        switch properties.generalCategory {
-        case .control, .format, .lineSeparator, .paragraphSeparator, .unassigned, .privateUse: true
-        default: false
-        }
     }
 }

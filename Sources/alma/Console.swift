@@ -29,7 +29,7 @@ struct Console: Sendable {
 
     private func put(_ text: String, colour: String) {
         let name = coloured ? "\u{1B}[\(colour)malma:\u{1B}[0m" : "alma:"
-        StandardDescriptors.write("\(name) \(visible(text))\n", to: STDERR_FILENO)
+        StandardDescriptors.write("\(name) \(Visible.text(text))\n", to: STDERR_FILENO)
     }
 
     /// JSON for standard output: indented on a terminal, else one line.
@@ -42,37 +42,13 @@ struct Console: Sendable {
     static func escaped(_ json: String) -> String {
         var out = ""
         for scalar in json.unicodeScalars {
-            if scalar == "\n" || !isInvisible(scalar) {
+            if scalar == "\n" || !Visible.isHidden(scalar) {
                 out.unicodeScalars.append(scalar)
             } else {
                 out += "\\u" + hex(scalar.value, digits: 4)
             }
         }
         return out
-    }
-}
-
-/// `text` with control characters, and those that turn the direction of writing, shown as `\n`, `\x1b`, `\u202e`.
-func visible(_ text: String, keepingNewlines: Bool = false) -> String {
-    var out = ""
-    for scalar in text.unicodeScalars {
-        switch scalar {
-        case "\n" where keepingNewlines: out += "\n"
-        case "\n": out += "\\n"
-        case "\r": out += "\\r"
-        case "\t": out += "\\t"
-        case _ where !isInvisible(scalar): out.unicodeScalars.append(scalar)
-        case _ where scalar.value < 0x100: out += "\\x" + hex(scalar.value, digits: 2)
-        default: out += "\\u" + hex(scalar.value, digits: 4)
-        }
-    }
-    return out
-}
-
-private func isInvisible(_ scalar: Unicode.Scalar) -> Bool {
-    switch scalar.value {
-    case 0..<0x20, 0x7F..<0xA0, 0x200B...0x200F, 0x2028...0x202E, 0x2060...0x206F, 0xFEFF: true
-    default: false
     }
 }
 

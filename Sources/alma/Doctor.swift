@@ -37,9 +37,9 @@ struct DoctorVerb: Verb {
         for check in report.checks where !briefly || check.state != .pass {
             let state =
                 coloured ? "\u{1B}[\(colour(check.state))m\(check.state.rawValue)\u{1B}[0m" : check.state.rawValue
-            lines.append("\(state)  \(check.name.padded(to: width))  \(visible(check.detail))")
-            if let cause = check.cause { lines.append("      cause: \(visible(cause))") }
-            if let fix = check.fix { lines.append("      fix:   \(visible(fix))") }
+            lines.append("\(state)  \(check.name.padded(to: width))  \(Visible.text(check.detail))")
+            if let cause = check.cause { lines.append("      cause: \(Visible.text(cause))") }
+            if let fix = check.fix { lines.append("      fix:   \(Visible.text(fix))") }
         }
         let counts = [(DoctorReport.State.pass, "passed"), (.warn, "with less"), (.fail, "failed")]
         lines.append(counts.map { "\(report.count($0.0)) \($0.1)" }.joined(separator: ", "))

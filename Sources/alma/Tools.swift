@@ -32,6 +32,6 @@ struct Tools: Verb {
         let width = tools.map(\.name.count).max() ?? 0
         return tools.map { tool in
             [tool.name.padded(to: width), tool.level.rawValue.padded(to: 12), tool.description].joined(separator: "  ")
-        }.map { visible($0) }.joined(separator: "\n")
+        }.map { Visible.text($0) }.joined(separator: "\n")
     }
 }

@@ -66,6 +66,6 @@ enum Invocation {
         let text = Alma.fullMessage(for: error)
         if Alma.exitCode(for: error).isSuccess { return .text(text + "\n", status: 0) }
         let message = text.hasPrefix("Error: ") ? "alma: " + text.dropFirst("Error: ".count) : text
-        return .text(visible(message, keepingNewlines: true) + "\n", status: 2)
+        return .text(Visible.text(message, keepingNewlines: true) + "\n", status: 2)
     }
 }

@@ -8,12 +8,12 @@ struct ConsoleTests {
     @Test(
         "nothing can act on the terminal or fake a line",
         arguments: [
-            ("plain, 中文, é", "plain, 中文, é"), ("a\nalma: done", "a\\nalma: done"), ("\u{1B}[2J", "\\x1b[2J"),
-            ("\r\t\u{7F}\u{9B}", "\\r\\t\\x7f\\x9b"), ("a\u{202E}b\u{2066}", "a\\u202eb\\u2066"),
+            ("plain, 中文, é", "plain, 中文, é"), ("a\nalma: done", "a\\nalma: done"), ("\u{1B}[2J", "\\u{1b}[2J"),
+            ("\r\t\u{7F}\u{9B}", "\\r\\t\\u{7f}\\u{9b}"), ("a\u{202E}b\u{2066}", "a\\u{202e}b\\u{2066}"),
             ("e\u{301}", "e\u{301}"),
         ])
     func controls(text: String, shown: String) {
-        #expect(visible(text) == shown)
+        #expect(Visible.text(text) == shown)
     }
 
     @Test("JSON on a terminal stays the same JSON")

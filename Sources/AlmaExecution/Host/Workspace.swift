@@ -114,18 +114,3 @@ struct WorkspaceGuard: Sendable {
             "workspace \(Visible.text(typed)) is not allowed: \(why); give a project directory of its own")
     }
 }
-
-/// Text from outside as people may safely see it: control characters in a visible form.
-public enum Visible {
-    public static func text(_ text: String) -> String {
-        var result = ""
-        for scalar in text.unicodeScalars {
-            switch scalar.properties.generalCategory {
-            case .control, .format, .lineSeparator, .paragraphSeparator:
-                result += "\\u{\(String(scalar.value, radix: 16))}"
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result
-    }
-}
