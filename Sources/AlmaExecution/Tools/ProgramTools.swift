@@ -3,6 +3,7 @@ import AlmaPolicy
 
 extension Tool {
     static let python = Tool(description: .python, profile: "python") { call, profile throws(AlmaError) in
+        try refuseNUL(call)
         let interpreter = try interpreter("python", profile, package: "python3")
         let isIsolated = call.input["environment"] == "isolated"
         let flags = isIsolated ? ["-I", "-S"] : []
@@ -14,6 +15,7 @@ extension Tool {
     }
 
     static let javascript = Tool(description: .javascript, profile: "javascript") { call, profile throws(AlmaError) in
+        try refuseNUL(call)
         let interpreter = try interpreter("javascript", profile, package: "nodejs")
         let source = Source(call, code: "code", name: "code.js", shownAs: "[eval]")
         let arguments = ["node", "-e", Runner.javascript, "--", source.path, source.shown]
@@ -23,6 +25,7 @@ extension Tool {
     }
 
     static let shell = Tool(description: .shell, profile: "shell") { call, profile throws(AlmaError) in
+        try refuseNUL(call)
         let arguments: [String]
         let program: String
         if let command = call.input["command"]?.string {
@@ -32,12 +35,24 @@ extension Tool {
             arguments = strings(call.input["argv"])
             program = arguments.first ?? ""
         }
-        guard !program.isEmpty, !arguments.contains(where: { $0.utf8.contains(0) }) else {
-            let detail = AlmaError.Detail(field: "argv", message: "needs a program name and no NUL character")
-            throw AlmaError(.inputInvalid, "input of shell: argv needs a program name and no NUL character", details: [detail])
+        guard !program.isEmpty else {
+            let detail = AlmaError.Detail(field: "argv", message: "needs a program name")
+            throw AlmaError(.inputInvalid, "input of shell: argv needs a program name", details: [detail])
         }
         return ToolTask(
             work: .program(program, arguments: arguments), script: call.script, timeout: timeout(call.input))
+    }
+
+    /// What becomes an argument of a program ends at the first NUL there, so one with a NUL would arrive cut.
+    private static func refuseNUL(_ call: ToolCall) throws(AlmaError) {
+        for field in ["file", "args", "command", "argv"] {
+            guard let value = call.input[field] else { continue }
+            let words = value.array ?? [value]
+            guard words.contains(where: { $0.string?.utf8.contains(0) ?? false }) else { continue }
+            throw AlmaError(
+                .inputInvalid, "input of \(call.tool): \(field) must not hold a NUL character",
+                details: [.init(field: field, message: "must not hold a NUL character")])
+        }
     }
 }
 
