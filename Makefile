@@ -18,4 +18,4 @@ install: ## PREFIX=/usr/local DESTDIR=
 	.ci/install "$(DESTDIR)" "$(PREFIX)"
 
 format:
-	swift format --in-place --recursive --parallel Package.swift Sources Sandbox Tests
+	.ci/format

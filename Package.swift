@@ -27,7 +27,8 @@ let package = Package(
             resources: [.embedInCode("Shipped/default.yaml"), .embedInCode("Shipped/seccomp/default.json")]),
         .target(name: "AlmaSeccomp", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
         .target(
-            name: "AlmaExecution", dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "CConfinement"],
+            name: "AlmaExecution",
+            dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "CConfinement"],
             resources: [.embedInCode("Runners/run.py")]),
         .target(name: "AlmaDoctor", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
         .executableTarget(

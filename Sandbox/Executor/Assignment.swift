@@ -1,7 +1,8 @@
 import AlmaModel
 import AlmaWire
 
-/// What `assign` asks for, checked. Its descriptors come with the message: workspace, mounts, cgroup files, in this order.
+/// What `assign` asks for, checked. Its descriptors come with the message: workspace, mounts, cgroup files, in this
+/// order.
 struct Assignment {
     enum Work {
         case program(String, arguments: [String])
@@ -60,7 +61,8 @@ struct Assignment {
             self.refusals[number] = Int32(error)
         }
         if let script = params["script"], !script.isNull {
-            guard let name = script["name"]?.string, let contents = script["base64"]?.string.flatMap(Base64.decode) else {
+            guard let name = script["name"]?.string, let contents = script["base64"]?.string.flatMap(Base64.decode)
+            else {
                 throw RPCError(code: -32602, message: "a script needs a name and base64")
             }
             self.script = (name, contents)
@@ -77,7 +79,8 @@ struct Assignment {
         if let operation = params["operation"]?.string, let input = params["input"] {
             return .operation(operation, input: input)
         }
-        guard let program = params["program"]?.string, let arguments = strings(params["argv"]), !arguments.isEmpty else {
+        guard let program = params["program"]?.string, let arguments = strings(params["argv"]), !arguments.isEmpty
+        else {
             throw RPCError(code: -32602, message: "assign needs a program with argv, or an operation with input")
         }
         return .program(program, arguments: arguments)

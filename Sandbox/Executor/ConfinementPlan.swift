@@ -18,7 +18,8 @@ struct ConfinementPlan {
 
     init(_ params: JSON) throws(RPCError) {
         guard params["protocol"]?.integer == Self.protocolVersion else {
-            throw RPCError(code: -32602, message: "protocol must be \(Self.protocolVersion): alma and alma-executor differ")
+            throw RPCError(
+                code: -32602, message: "protocol must be \(Self.protocolVersion): alma and alma-executor differ")
         }
         guard let views = params["views"]?.array, let tmpBytes = params["tmp_bytes"]?.integer, tmpBytes > 0,
             let tmpFiles = params["tmp_files"]?.integer, tmpFiles > 0, let network = params["network"]?.string,

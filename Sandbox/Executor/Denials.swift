@@ -6,7 +6,8 @@ import Glibc
 struct Denials {
     /// Numbers told apart; calls of further ones are still refused.
     private static let capacity = 64
-    /// Answers in one go: with many processors the tool can ask faster than it is answered, and limits must be kept too.
+    /// Answers in one go: with many processors the tool can ask faster than it is answered, and limits must be kept
+    /// too.
     private static let mostAtOnce = 256
 
     private let refusals: [Int32: Int32]

@@ -205,8 +205,9 @@ final class Executor {
             throw failure(ALMA_STAGE_CAPABILITIES, errno)
         }
         guard alma_no_new_privs() == 0 else { throw failure(ALMA_STAGE_NO_NEW_PRIVS, errno) }
-        guard alma_left_out(ALMA_LAYER_SECCOMP.rawValue) != 0
-            || alma_seccomp_install(prepared.executorFilter, prepared.executorFilter.count, 0) == 0
+        guard
+            alma_left_out(ALMA_LAYER_SECCOMP.rawValue) != 0
+                || alma_seccomp_install(prepared.executorFilter, prepared.executorFilter.count, 0) == 0
         else { throw failure(ALMA_STAGE_SECCOMP, errno) }
     }
 

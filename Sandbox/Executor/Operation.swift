@@ -23,7 +23,9 @@ enum Operation {
             throw AlmaError(.runProtocol, "the operation got no input")
         }
         let bytes = UnsafeRawBufferPointer(start: start, count: tool.input_json_length)
-        guard let input = try? JSON(parsing: bytes) else { throw AlmaError(.runProtocol, "the operation's input is no JSON") }
+        guard let input = try? JSON(parsing: bytes) else {
+            throw AlmaError(.runProtocol, "the operation's input is no JSON")
+        }
         let workspace = alma_open_path("/workspace")
         guard workspace >= 0 else { throw AlmaError(.workspaceNotFound, "the workspace cannot be opened") }
         return try Operations.run(String(cString: name), input: input, adopting: workspace)

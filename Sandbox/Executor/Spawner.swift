@@ -36,7 +36,8 @@ struct Spawner {
         }
         let cause = errno
         guard !descriptors.isEmpty else {
-            channel.send(.failure(id, RPCError(code: -32000, message: "\(method) failed", data: ["errno": JSON(cause)])))
+            channel.send(
+                .failure(id, RPCError(code: -32000, message: "\(method) failed", data: ["errno": JSON(cause)])))
             return
         }
         _ = channel.send(.response(id, result: ["descriptors": JSON(descriptors.count)]), with: descriptors)
@@ -49,7 +50,9 @@ struct Spawner {
     private func spawn(_ params: JSON) -> [Int32] {
         var channelEnds: [Int32] = [-1, -1]
         var sync: [Int32] = [-1, -1]
-        guard let owner = Owner(params), alma_socketpair(Int32(SOCK_STREAM.rawValue), &channelEnds) == 0 else { return [] }
+        guard let owner = Owner(params), alma_socketpair(Int32(SOCK_STREAM.rawValue), &channelEnds) == 0 else {
+            return []
+        }
         guard alma_socketpair(Int32(SOCK_STREAM.rawValue), &sync) == 0 else {
             channelEnds.forEach { close($0) }
             return []

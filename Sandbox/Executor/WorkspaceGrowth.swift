@@ -68,7 +68,8 @@ struct WorkspaceUsage {
                     files += 1
                     bytes += Int64(status.st_blocks) * 512
                     guard status.st_mode & S_IFMT == S_IFDIR else { return -1 }
-                    let inner = depth + 1 < Self.depth
+                    let inner =
+                        depth + 1 < Self.depth
                         ? openat(directory, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1
                     if inner < 0, errno != ENOENT || depth + 1 >= Self.depth { hidden += 1 }
                     return inner

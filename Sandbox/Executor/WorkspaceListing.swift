@@ -49,7 +49,9 @@ struct WorkspaceListing {
         defer { closedir(stream) }
         while isComplete, let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { [CChar](UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    [CChar](UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                }
             }
             let text = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
             if text != "." && text != ".." { add(name, prefix + text, in: directory, depth) }

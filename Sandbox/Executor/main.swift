@@ -3,7 +3,7 @@ import CConfinement
 import Glibc
 
 #if ALMA_TEST_SWITCHES
-TestSwitches.apply()
+    TestSwitches.apply()
 #endif
 guard fcntl(3, F_GETFD) >= 0, fcntl(3, F_SETFD, FD_CLOEXEC) == 0, CommandLine.arguments.count == 2,
     CommandLine.arguments[1] == "spawn"

@@ -14,7 +14,8 @@ struct Calculator {
         guard expression.utf8.count <= Self.lengthLimit else {
             throw AlmaError(
                 .expressionInvalid,
-                "The expression is longer than \(Self.lengthLimit) characters, counted at position \(Self.lengthLimit + 1); split it."
+                "The expression is longer than \(Self.lengthLimit) characters, "
+                    + "counted at position \(Self.lengthLimit + 1); split it."
             )
         }
         do throws(ExpressionError) {
@@ -111,7 +112,8 @@ enum ExpressionFunctions {
         return .real(scaled.isFinite ? scaled.rounded(.toNearestOrEven) / scale : value)
     }
 
-    private static func greatestCommonDivisor(_ numbers: [ExpressionNumber]) throws(UndefinedResult) -> ExpressionNumber {
+    private static func greatestCommonDivisor(_ numbers: [ExpressionNumber]) throws(UndefinedResult) -> ExpressionNumber
+    {
         var result: UInt64 = 0
         for number in numbers {
             guard case .integer(let value) = number else { throw UndefinedResult(problem: "gcd takes whole numbers") }

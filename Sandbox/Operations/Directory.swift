@@ -9,7 +9,8 @@ struct Directory: ~Copyable {
     init(adopting raw: Int32) { self.raw = raw }
     deinit { _ = close(raw) }
 
-    borrowing func withRaw<Result, Failure: Error>(_ body: (Int32) throws(Failure) -> Result) throws(Failure) -> Result {
+    borrowing func withRaw<Result, Failure: Error>(_ body: (Int32) throws(Failure) -> Result) throws(Failure) -> Result
+    {
         try body(raw)
     }
 

@@ -20,7 +20,8 @@ struct FileDelete {
         } catch {
             if error.number == ENOTEMPTY || error.number == EEXIST {
                 throw AlmaError(
-                    .fileNotEmpty, "The directory \(path.shown) is not empty; pass recursive: true to delete all of it.")
+                    .fileNotEmpty, "The directory \(path.shown) is not empty; pass recursive: true to delete all of it."
+                )
             }
             throw AlmaError(error, path, "delete")
         }

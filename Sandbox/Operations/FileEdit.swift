@@ -82,7 +82,9 @@ private struct TextEdit {
         guard !places.isEmpty else {
             throw AlmaError(
                 .editNotFound,
-                "Edit \(index) does not apply: its old text does not occur in \(path.shown); read the file and copy it exactly.")
+                "Edit \(index) does not apply: its old text does not occur in \(path.shown); "
+                    + "read the file and copy it exactly."
+            )
         }
         guard places.count == 1 || replacesAll else {
             throw AlmaError(

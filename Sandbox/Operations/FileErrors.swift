@@ -16,7 +16,8 @@ extension AlmaError {
         case ENAMETOOLONG: self.init(field: path.field, "is too long for the file system")
         case ENOSPC, EDQUOT:
             self.init(
-                .fileFailed, "There is no room left to \(action) \(path.shown); delete files or ask for a larger limit.")
+                .fileFailed, "There is no room left to \(action) \(path.shown); delete files or ask for a larger limit."
+            )
         case EFBIG:
             self.init(
                 .fileFailed, "Writing \(path.shown) would exceed the limit of a file's size; write less or raise it.")
@@ -39,7 +40,8 @@ extension AlmaError {
 
     static func notADirectory(_ path: WorkspacePath) -> AlmaError {
         AlmaError(
-            .fileNotADirectory, "A part of the path \(path.shown) is a file where a directory is needed; name a directory.")
+            .fileNotADirectory,
+            "A part of the path \(path.shown) is a file where a directory is needed; name a directory.")
     }
 
     static func symbolicLink(_ path: WorkspacePath) -> AlmaError {
@@ -51,7 +53,9 @@ extension AlmaError {
     static func specialFile(_ path: WorkspacePath) -> AlmaError {
         AlmaError(
             .pathOutsideWorkspace,
-            "The path \(path.shown) names a pipe, a socket or a device, not a file; file tools only open ordinary files.")
+            "The path \(path.shown) names a pipe, a socket or a device, not a file; "
+                + "file tools only open ordinary files."
+        )
     }
 
     static func tooLarge(_ path: WorkspacePath, limit: Int) -> AlmaError {

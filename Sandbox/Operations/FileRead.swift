@@ -61,7 +61,8 @@ struct FileRead {
         }
         throw AlmaError(
             .fileTooLarge,
-            "Line \(firstLine) of \(path.shown) is more than \(Self.skipLimit >> 20) MiB into the file; read it with a program instead."
+            "Line \(firstLine) of \(path.shown) is more than \(Self.skipLimit >> 20) MiB into the file; "
+                + "read it with a program instead."
         )
     }
 

@@ -6,8 +6,8 @@ struct LineChange: Equatable {
 
 /// The shortest way from one list of lines to another (Myers 1986), as long as it is short enough to be looked for.
 enum LineChanges {
-    /// Lines deleted and inserted beyond which all between the common beginning and end counts as one change. The search
-    /// keeps 8 bytes times the square of it: 8 MiB.
+    /// Lines deleted and inserted beyond which all between the common beginning and end counts as one change. The
+    /// search keeps 8 bytes times the square of it: 8 MiB.
     private static let distanceLimit = 1000
 
     /// - Returns: in order, with at least one common line between any two.
@@ -53,7 +53,8 @@ enum LineChanges {
 
     /// Pairs of the places of lines that both have, in order; nil when the lists differ too much.
     private static func commonLines(_ old: [Int], _ new: [Int]) -> [(Int, Int)]? {
-        // furthest[k + offset]: how far into `old` one gets on diagonal k (old place − new place) with `distance` edits.
+        // furthest[k + offset]: how far into `old` one gets on diagonal k (old place − new place) with `distance`
+        // edits.
         let limit = min(distanceLimit, old.count + new.count)
         let offset = limit + 1
         var furthest = [Int](repeating: 0, count: 2 * limit + 3)
@@ -61,7 +62,8 @@ enum LineChanges {
         for distance in 0...limit {
             history.append(ArraySlice(Array(furthest[offset - distance - 1...offset + distance + 1])))
             for diagonal in stride(from: -distance, through: distance, by: 2) {
-                let down = diagonal == -distance
+                let down =
+                    diagonal == -distance
                     || diagonal != distance && furthest[offset + diagonal - 1] < furthest[offset + diagonal + 1]
                 var at = down ? furthest[offset + diagonal + 1] : furthest[offset + diagonal - 1] + 1
                 while at < old.count, at - diagonal >= 0, at - diagonal < new.count, old[at] == new[at - diagonal] {

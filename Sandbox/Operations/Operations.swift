@@ -22,8 +22,8 @@ public enum Operations {
     /// Runs one tool to its end.
     /// - Parameter workspace: what paths in `input` are relative to; nothing outside of it is read or changed.
     /// - Returns: the tool's `result`.
-    /// - Throws: `tool.not_found`, `input.*` and whatever the tool itself answers; then nothing was changed, except where
-    ///   a recursive deletion had begun.
+    /// - Throws: `tool.not_found`, `input.*` and whatever the tool itself answers; then nothing was changed, except
+    /// where   a recursive deletion had begun.
     static func run(_ name: String, input: JSON, workspace: borrowing Directory) throws(AlmaError) -> JSON {
         guard let operation = table[name] else {
             throw AlmaError(.toolNotFound, "There is no built-in tool \(name.visible).")

@@ -11,8 +11,8 @@ struct WorkspacePath {
     /// Ends in `/` or `/.`, so it can only name a directory.
     let isDirectoryOnly: Bool
 
-    /// - Throws: `input.invalid` for what can be no path at all, `input.path_outside_workspace` for an absolute path not
-    ///   under `/workspace` and for `..` that climbs out of the workspace.
+    /// - Throws: `input.invalid` for what can be no path at all, `input.path_outside_workspace` for an absolute path
+    /// not   under `/workspace` and for `..` that climbs out of the workspace.
     init(_ given: String, field: String) throws(AlmaError) {
         self.field = field
         self.given = given
@@ -65,7 +65,7 @@ struct WorkspacePath {
 extension [PathBytes] {
     /// With `/` between; `.` when there are none.
     var joinedPath: PathBytes {
-        isEmpty ? Array<UInt8>(".".utf8) : Array<UInt8>(joined(separator: CollectionOfOne(UInt8(ascii: "/"))))
+        isEmpty ? [UInt8](".".utf8) : [UInt8](joined(separator: CollectionOfOne(UInt8(ascii: "/"))))
     }
 }
 

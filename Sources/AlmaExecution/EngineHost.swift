@@ -21,18 +21,19 @@ struct EngineHost: Sendable {
     func requiredLayers(_ profile: SandboxProfile) -> Set<Layer> {
         var layers = Set(Layer.allCases).subtracting(profile.allowDegraded)
         #if DEBUG
-        if let switches = getenv("ALMA_TEST_WITHOUT") {
-            let names = String(cString: switches).split(separator: ",").map(String.init)
-            layers.subtract(names.compactMap(Layer.init))
-            // Without no_new_privs there can be no filter either.
-            if names.contains("no_new_privs") { layers.subtract([.capabilities, .seccomp]) }
-        }
+            if let switches = getenv("ALMA_TEST_WITHOUT") {
+                let names = String(cString: switches).split(separator: ",").map(String.init)
+                layers.subtract(names.compactMap(Layer.init))
+                // Without no_new_privs there can be no filter either.
+                if names.contains("no_new_privs") { layers.subtract([.capabilities, .seccomp]) }
+            }
         #endif
         return layers
     }
 
     func makeWorkspace(bytes: Int64, files: Int64, for owner: SpawnerClient.Owner) async throws(AlmaError) -> Int32 {
-        do throws(SpawnerClient.Refused) { return try await spawner.make(bytes: bytes, files: files, for: owner) } catch {
+        do throws(SpawnerClient.Refused) { return try await spawner.make(bytes: bytes, files: files, for: owner) } catch
+        {
             throw Self.unavailable("a workspace in memory cannot be made", error.cause)
         }
     }
@@ -109,7 +110,8 @@ final class Leftovers: Sendable {
     func finish() async { for task in state.withLock({ Array($0.running.values) }) { await task.value } }
 }
 
-/// Who tasks are outside their sandbox. An ordinary user's tasks are that user; root's are each a number nobody else has.
+/// Who tasks are outside their sandbox. An ordinary user's tasks are that user; root's are each a number nobody else
+/// has.
 final class OwnerPool: Sendable {
     private let fixed: SpawnerClient.Owner?
     private let base: uid_t
@@ -141,7 +143,9 @@ final class OwnerPool: Sendable {
 
 /// Where a caller may put extra mounts.
 enum MountTarget {
-    private static let closed = ["/proc", "/dev", "/sys", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32"]
+    private static let closed = [
+        "/proc", "/dev", "/sys", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32",
+    ]
 
     /// What goes to an executor in one message with the workspace and the files of a cgroup: 16 descriptors at most.
     private static let most = 12
@@ -158,7 +162,8 @@ enum MountTarget {
     /// - Throws: `input.invalid`.
     static func check(_ target: String, in workspace: WorkspaceChoice) throws(AlmaError) {
         let parts = target.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-        let isPlain = target.hasPrefix("/") && !parts.isEmpty && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+        let isPlain =
+            target.hasPrefix("/") && !parts.isEmpty && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
         let isClosed = closed.contains { PathText.contains($0, target) || PathText.contains(target, $0) }
         // The mount point would stay behind in the user's directory.
         let isInGiven = workspace != .fresh && PathText.contains("/workspace", target)
@@ -166,7 +171,8 @@ enum MountTarget {
             !target.utf8.contains(0)
         else {
             throw AlmaError(
-                .inputInvalid, "mount target \(Visible.text(target)) is not allowed: give an absolute path such as /data",
+                .inputInvalid,
+                "mount target \(Visible.text(target)) is not allowed: give an absolute path such as /data",
                 details: [.init(field: "mounts", message: "bad target \(Visible.text(target))")])
         }
     }

@@ -8,7 +8,8 @@ enum TaskEnvironment {
     /// Names that make a loader, a shell or an interpreter run or read something before the program itself.
     private static let unsafePrefixes = ["LD_", "PYTHON", "GIT_", "BASH_FUNC_", "DYLD_", "MALLOC_", "RUBY", "PERL"]
     private static let unsafeNames: Set<String> = [
-        "BASH_ENV", "ENV", "NODE_OPTIONS", "NODE_PATH", "IFS", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND", "CDPATH",
+        "BASH_ENV", "ENV", "NODE_OPTIONS", "NODE_PATH", "IFS", "SHELLOPTS", "BASHOPTS", "PS4", "PROMPT_COMMAND",
+        "CDPATH",
         "JAVA_TOOL_OPTIONS", "_JAVA_OPTIONS", "GCONV_PATH", "LOCPATH", "NLSPATH", "GLIBC_TUNABLES", "HOSTALIASES",
         "RES_OPTIONS", "GETCONF_DIR", "TERMINFO", "TERMINFO_DIRS", "OPENSSL_CONF", "OPENSSL_MODULES", "SSL_CERT_FILE",
     ]

@@ -122,7 +122,8 @@ private struct Parser {
         var text: [UInt8] = []
         while at < bytes.count {
             let start = at
-            while at < bytes.count, bytes[at] >= 0x20, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\") {
+            while at < bytes.count, bytes[at] >= 0x20, bytes[at] != UInt8(ascii: "\""), bytes[at] != UInt8(ascii: "\\")
+            {
                 at += 1
             }
             text.append(contentsOf: bytes[start..<at])

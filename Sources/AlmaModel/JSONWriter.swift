@@ -41,7 +41,6 @@ private struct Writer {
         }
     }
 
-
     mutating func append(_ text: String) { out.append(contentsOf: text.utf8) }
 
     mutating func list<Element>(

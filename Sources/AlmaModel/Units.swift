@@ -29,7 +29,8 @@ public enum Unit: Sendable {
     public func parse(_ text: String) -> Int64? {
         for (suffix, factor) in suffixes where text.hasSuffix(suffix) {
             let digits = text.dropLast(suffix.count)
-            guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int64(digits) else {
+            guard !digits.isEmpty, digits.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let value = Int64(digits)
+            else {
                 continue
             }
             let (product, overflow) = value.multipliedReportingOverflow(by: factor)

@@ -24,7 +24,7 @@ public struct PolicyLibrary: Sendable {
             for directory in [configDirectory, shareDirectory].compactMap({ $0 }) {
                 do throws(PolicyErrors) {
                     return try policy(at: "\(directory)/policies/\(name).yaml")
-                } catch where error.code == .policyNotFound {}
+                } catch  where error.code == .policyNotFound {}
             }
             if let yaml = ShippedPolicies.file("\(name).yaml") {
                 return try load(yaml, file: ShippedPolicies.origin("\(name).yaml"), directory: nil)
@@ -54,7 +54,7 @@ public struct PolicyLibrary: Sendable {
         for file in directories.map({ "\($0)/\(path)" }) {
             do throws(SeccompError) {
                 return try SeccompProfile.load(json: seccompFile(file), origin: file)
-            } catch where error.isMissing {}
+            } catch  where error.isMissing {}
         }
         guard let json = ShippedPolicies.file(path) else {
             throw SeccompError(

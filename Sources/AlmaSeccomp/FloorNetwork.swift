@@ -9,7 +9,8 @@ enum FloorNetwork {
             case .none: (textOfNone, triedByRuntimes)
             case .loopback: (textOfLoopback, local)
             }
-        // Either end of a datagram pair can be sent elsewhere: to a socket of the host's in a workspace. The others cannot.
+        // Either end of a datagram pair can be sent elsewhere: to a socket of the host's in a workspace. The others
+        // cannot.
         let pair = [stream, seqpacket].map {
             branch(.allow, .equal(0, UInt64(AF_UNIX)), .masked(1, typeMask, $0))
         }

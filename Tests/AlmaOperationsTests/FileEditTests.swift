@@ -40,7 +40,8 @@ struct FileEditTests {
         #expect(result["changed"] == false)
         #expect(
             result["diff"]
-                == "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file\n")
+                == "--- a/f\n+++ b/f\n@@ -1 +1 @@\n-a\n\\ No newline at end of file\n+b\n\\ No newline at end of file\n"
+        )
         #expect(space.text("f") == "a")
     }
 
@@ -113,8 +114,10 @@ struct UnifiedDiffTests {
                 "a\nb\nc\nd\ne\nf\ng\nh\n", "A\nb\nc\nd\ne\nf\ng\nH\n",
                 "@@ -1,8 +1,8 @@\n-a\n+A\n b\n c\n d\n e\n f\n g\n-h\n+H\n"
             ),
-            ("a\nb\nc\na\nb\nb\na\n", "c\nb\na\nb\na\nc\n",
-                "@@ -1,7 +1,6 @@\n-a\n-b\n c\n+b\n a\n b\n-b\n a\n+c\n"),
+            (
+                "a\nb\nc\na\nb\nb\na\n", "c\nb\na\nb\na\nc\n",
+                "@@ -1,7 +1,6 @@\n-a\n-b\n c\n+b\n a\n b\n-b\n a\n+c\n"
+            ),
         ] as [(String, String, String)])
     func golden(old: String, new: String, expected: String) {
         #expect(Self.diff(old, new) == expected)

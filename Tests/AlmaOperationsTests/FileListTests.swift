@@ -49,7 +49,8 @@ struct FileListTests {
     func names() throws {
         let space = try TemporaryWorkspace()
         try space.put("a\nb", "")
-        let raw = open((space.root + "/").utf8CString.dropLast() + [0x62, CChar(bitPattern: 0xFF), 0], O_CREAT | O_WRONLY, 0o644)
+        let raw = open(
+            (space.root + "/").utf8CString.dropLast() + [0x62, CChar(bitPattern: 0xFF), 0], O_CREAT | O_WRONLY, 0o644)
         #expect(raw >= 0)
         close(raw)
         #expect(try paths(space.run("file_list", [:])) == ["a\nb", "b\u{FFFD}"])

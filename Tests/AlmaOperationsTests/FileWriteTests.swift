@@ -35,7 +35,9 @@ struct FileWriteTests {
         #expect(space.mode("f") == 0o755)
     }
 
-    @Test("mode sets the permissions", arguments: [("0600", 0o600), ("755", 0o755), ("00640", 0o640)] as [(String, UInt32)])
+    @Test(
+        "mode sets the permissions",
+        arguments: [("0600", 0o600), ("755", 0o755), ("00640", 0o640)] as [(String, UInt32)])
     func mode(text: String, expected: UInt32) throws {
         let space = try TemporaryWorkspace()
         try space.put("f", "old")

@@ -129,7 +129,8 @@ struct PathTests {
             let input: JSON = ["path": .string(name), "content": "x", "edits": [["old": "a", "new": "b"]]]
             #expect(space.refusal(tool, input) == "input.path_outside_workspace", "\(tool)")
         }
-        #expect(space.refusal("file_write", ["path": .string(name), "base64": "eA=="]) == "input.path_outside_workspace")
+        #expect(
+            space.refusal("file_write", ["path": .string(name), "base64": "eA=="]) == "input.path_outside_workspace")
         #expect(try space.run("file_search", ["pattern": "x"])["matches"] == [])
         #expect(try space.run("file_list", [:])["entries"]?.array?.map { $0["type"] } == ["other"])
     }
@@ -160,23 +161,23 @@ struct PathTests {
     }
 
     private static let badInputs: [(String, JSON, String)] = [
-            ("file_read", [:], "path"), ("file_read", ["path": 1], "path"),
-            ("file_read", ["path": "f", "offset": 0], "offset"), ("file_read", ["path": "f", "limit": "1"], "limit"),
-            ("file_read", ["path": "f", "encoding": "utf-16"], "encoding"),
-            ("file_write", ["path": "f"], "content"), ("file_write", ["path": "f", "content": 1], "content"),
-            ("file_write", ["path": "f", "content": "a", "base64": ""], "base64"),
-            ("file_write", ["path": "f", "base64": "a"], "base64"),
-            ("file_write", ["path": "f", "content": "", "mode": "4755"], "mode"),
-            ("file_write", ["path": "f", "content": "", "mode": "01777"], "mode"),
-            ("file_write", ["path": "f", "content": "", "mode": "rw"], "mode"),
-            ("file_edit", ["path": "f"], "edits"), ("file_edit", ["path": "f", "edits": []], "edits"),
-            ("file_edit", ["path": "f", "edits": [["old": "a"]]], "edits[0].new"),
-            ("file_edit", ["path": "f", "edits": [["old": "", "new": "a"]]], "edits[0].old"),
-            ("file_list", ["limit": 20_001], "limit"), ("file_list", ["recursive": "yes"], "recursive"),
-            ("file_search", [:], "pattern"), ("file_move", ["path": "f"], "to"),
-            ("file_delete", ["path": "."], "path"), ("file_delete", ["path": "/workspace"], "path"),
-            ("calculator", [:], "expression"), ("make_directory", ["path": nil], "path"),
-        ]
+        ("file_read", [:], "path"), ("file_read", ["path": 1], "path"),
+        ("file_read", ["path": "f", "offset": 0], "offset"), ("file_read", ["path": "f", "limit": "1"], "limit"),
+        ("file_read", ["path": "f", "encoding": "utf-16"], "encoding"),
+        ("file_write", ["path": "f"], "content"), ("file_write", ["path": "f", "content": 1], "content"),
+        ("file_write", ["path": "f", "content": "a", "base64": ""], "base64"),
+        ("file_write", ["path": "f", "base64": "a"], "base64"),
+        ("file_write", ["path": "f", "content": "", "mode": "4755"], "mode"),
+        ("file_write", ["path": "f", "content": "", "mode": "01777"], "mode"),
+        ("file_write", ["path": "f", "content": "", "mode": "rw"], "mode"),
+        ("file_edit", ["path": "f"], "edits"), ("file_edit", ["path": "f", "edits": []], "edits"),
+        ("file_edit", ["path": "f", "edits": [["old": "a"]]], "edits[0].new"),
+        ("file_edit", ["path": "f", "edits": [["old": "", "new": "a"]]], "edits[0].old"),
+        ("file_list", ["limit": 20_001], "limit"), ("file_list", ["recursive": "yes"], "recursive"),
+        ("file_search", [:], "pattern"), ("file_move", ["path": "f"], "to"),
+        ("file_delete", ["path": "."], "path"), ("file_delete", ["path": "/workspace"], "path"),
+        ("calculator", [:], "expression"), ("make_directory", ["path": nil], "path"),
+    ]
 
     @Test("a missing or wrong field is named", arguments: badInputs)
     func namedField(tool: String, input: JSON, field: String) throws {

@@ -53,7 +53,9 @@ struct ShippedTests {
     @Test("the filter allows what a runtime cannot do without", arguments: SeccompHost.Architecture.both)
     func allowed(architecture: SeccompHost.Architecture) throws {
         let names = try names(on: architecture)
-        let needed = ["read", "write", "close", "execve", "exit_group", "sendmsg", "recvmsg", "clone", "mmap", "openat"]
+        let needed = [
+            "read", "write", "close", "execve", "exit_group", "sendmsg", "recvmsg", "clone", "mmap", "openat",
+        ]
         for name in needed {
             #expect(names.contains(name), "\(name)")
         }

@@ -1,5 +1,6 @@
 import AlmaModel
 import AlmaPolicy
+
 @testable import AlmaSeccomp
 
 extension SeccompProfile {
@@ -14,11 +15,12 @@ extension SeccompProfile {
                 names: ["clone"], action: .allow,
                 conditions: [.init(argument: 0, comparison: .maskedEqual(mask: 0x7E02_0000), value: 0)]),
             Rule(names: ["clone3"], action: .errno(38), conditions: []),
-        ] + [0, 8, 0x20000, 0x20008, 0xFFFF_FFFF].map {
-            Rule(
-                names: ["personality"], action: .allow,
-                conditions: [.init(argument: 0, comparison: .equal, value: $0)])
-        }, warnings: [])
+        ]
+            + [0, 8, 0x20000, 0x20008, 0xFFFF_FFFF].map {
+                Rule(
+                    names: ["personality"], action: .allow,
+                    conditions: [.init(argument: 0, comparison: .equal, value: $0)])
+            }, warnings: [])
 
     /// Allows whatever it can.
     static let open = SeccompProfile(

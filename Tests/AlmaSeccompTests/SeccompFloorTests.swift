@@ -36,7 +36,8 @@ struct SeccompFloorTests {
         #expect(denial.rule.hasPrefix("built-in: ") && !denial.hint.isEmpty)
     }
 
-    @Test("newer calls with older twins are not there, without a report", arguments: ["clone3", "openat2", "fchmodat2"])
+    @Test(
+        "newer calls with older twins are not there, without a report", arguments: ["clone3", "openat2", "fchmodat2"])
     func fallback(name: String) throws {
         #expect(filter.run(name) == .errno(38))
         #expect(compiled.denials[Int32(try #require(SyscallTable.byName[name]).number)] == nil)
@@ -57,7 +58,8 @@ struct SeccompFloorTests {
         ("openat", [0, 0, 0o100, 0o644], .allow), ("openat", [0, 0, 0o101, 0o4755], .notify(1)),
         ("openat", [0, 0, high | 0o100, high | 0o2000], .notify(1)),
         ("openat", [0, 0, 0o20_200_001, 0o4700], .notify(1)), ("openat", [0, 0, 0o200_000, 0o4700], .allow),
-        ("mknodat", [0, 0, 0o10644], .allow), ("mknodat", [0, 0, 0o644], .allow), ("mknodat", [0, 0, 0o140644], .allow),
+        ("mknodat", [0, 0, 0o10644], .allow), ("mknodat", [0, 0, 0o644], .allow),
+        ("mknodat", [0, 0, 0o140644], .allow),
         ("mknodat", [0, 0, 0o20644], .notify(1)), ("mknodat", [0, 0, 0o60644], .notify(1)),
         ("mknodat", [0, 0, 0o14755], .notify(1)), ("mknodat", [0, 0, high | 0o20644], .notify(1)),
         ("prlimit64", [0, 7, 99, 0], .allow), ("prlimit64", [1, 7, 0, 99], .allow),

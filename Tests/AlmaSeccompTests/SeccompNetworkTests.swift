@@ -45,7 +45,8 @@ struct SeccompNetworkTests {
         #expect(filter.run("socketpair", [Self.high | 1, 1, 0]) == .allow)
         #expect(filter.run("socketpair", [1, 0x80805, 0]) == .allow)
         #expect(filter.run("socketpair", [30, 1, 0]) == .notify(1))
-        // Either end of a datagram pair can be sent to any address; so can a raw one, which is the same to Unix sockets.
+        // Either end of a datagram pair can be sent to any address; so can a raw one, which is the same to Unix
+        // sockets.
         #expect(filter.run("socketpair", [1, 2, 0]) == .notify(1))
         #expect(filter.run("socketpair", [1, 0x80803, 0]) == .notify(1))
     }

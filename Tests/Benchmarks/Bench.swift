@@ -27,7 +27,8 @@ struct Bench {
 
     private static let view = [
         "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink",
-        "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-all", "--die-with-parent",
+        "usr/lib64", "/lib64", "--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--unshare-all",
+        "--die-with-parent",
     ]
     private static let python = ["/usr/bin/python3", "-c", "print(1)"]
     private static let nothing = ["/usr/bin/true"]
@@ -65,7 +66,9 @@ struct Bench {
             Contender(row: Row(name: "alma cold calculator", peer: "bwrap true")) {
                 try await call("calculator", ["expression": "6*7"])
             },
-            Contender(row: Row(name: "alma version (start of the program)")) { await program([options.alma, "version"]) },
+            Contender(row: Row(name: "alma version (start of the program)")) {
+                await program([options.alma, "version"])
+            },
             Contender(row: Row(name: "firejail true"), every: 10) { await program(Self.firejail + Self.nothing) },
         ]
     }

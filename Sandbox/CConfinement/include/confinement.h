@@ -80,7 +80,7 @@ int alma_map_identity(int sync, pid_t pid, uid_t uid, gid_t gid);
 /* A user namespace that maps `owner` on disk to `uid` in a mount; -1 or its descriptor. */
 int alma_idmap_namespace(uid_t owner, gid_t group, uid_t uid, gid_t gid);
 
-/* ---- mounts.c, proc.c ---- */
+/* ---- mounts.c, root.c, proc.c ---- */
 
 struct alma_view {
     const char *path; /* the same place outside and inside */

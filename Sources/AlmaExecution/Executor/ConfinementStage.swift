@@ -18,8 +18,10 @@ enum ConfinementStage {
         ALMA_STAGE_USER_NAMESPACE:
             "allow user namespaces: `sysctl -w user.max_user_namespaces=15000`, on Debian also "
             + "`kernel.unprivileged_userns_clone=1`, on Ubuntu `kernel.apparmor_restrict_unprivileged_userns=0`",
-        ALMA_STAGE_PROC: "mounting /proc takes an unmasked /proc; in a container start it with `--security-opt unmask=ALL`",
-        ALMA_STAGE_LANDLOCK: "boot with Landlock: add `landlock` to the kernel's `lsm=` parameter (kernel 5.13 or newer)",
+        ALMA_STAGE_PROC:
+            "mounting /proc takes an unmasked /proc; in a container start it with `--security-opt unmask=ALL`",
+        ALMA_STAGE_LANDLOCK:
+            "boot with Landlock: add `landlock` to the kernel's `lsm=` parameter (kernel 5.13 or newer)",
         ALMA_STAGE_SECCOMP: "the kernel needs CONFIG_SECCOMP_FILTER and user notification (5.0 or newer)",
     ]
 

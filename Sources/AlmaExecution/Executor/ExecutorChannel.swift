@@ -19,7 +19,9 @@ final class ExecutorChannel: Sendable {
     }
 
     /// Queues a message; returns when it is on its way or queued behind others. A dead peer shows in reading.
-    func send(_ message: Message, with descriptors: [Int32] = []) async { await writer.send(message.frame, descriptors) }
+    func send(_ message: Message, with descriptors: [Int32] = []) async {
+        await writer.send(message.frame, descriptors)
+    }
 
     /// The peer sees the end of the channel.
     func shutdown() { _ = reading.withRaw { Glibc.shutdown($0, Int32(SHUT_RDWR)) } }
@@ -97,7 +99,8 @@ private actor FrameWriter {
         while let first = queue.first, !first.bytes.isEmpty {
             let sent = first.bytes.withUnsafeBytes {
                 alma_send(
-                    descriptor, $0.baseAddress, $0.count, first.descriptors, first.descriptors.count, Int32(MSG_DONTWAIT))
+                    descriptor, $0.baseAddress, $0.count, first.descriptors, first.descriptors.count,
+                    Int32(MSG_DONTWAIT))
             }
             if sent > 0 {
                 first.descriptors.forEach { close($0) }

@@ -60,7 +60,9 @@ final class ExecutorClient: Sendable {
         throw AlmaError(.runExecutorLost, "the executor ended while it built the sandbox; run `alma doctor`")
     }
 
-    private init(channel: ExecutorChannel, pidfd: consuming OwnedDescriptor, reader: ExecutorChannel.Reader, initPID: Int32) {
+    private init(
+        channel: ExecutorChannel, pidfd: consuming OwnedDescriptor, reader: ExecutorChannel.Reader, initPID: Int32
+    ) {
         self.channel = channel
         self.pidfd = pidfd
         self.reader = Mutex(reader)
@@ -98,10 +100,12 @@ final class ExecutorClient: Sendable {
 
     /// The next message; nil when the executor is gone. Only one caller at a time.
     func next() async -> Message? {
-        guard var reader = self.reader.withLock({ reader in
-            defer { reader = nil }
-            return reader
-        }) else { return nil }
+        guard
+            var reader = self.reader.withLock({ reader in
+                defer { reader = nil }
+                return reader
+            })
+        else { return nil }
         let message = await reader.next()
         self.reader.withLock { $0 = reader }
         return message

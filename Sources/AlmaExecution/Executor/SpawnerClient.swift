@@ -49,7 +49,9 @@ actor SpawnerClient {
     private static func startProcess(_ path: String, _ channel: Int32) -> pid_t {
         var environment: [String] = []
         #if DEBUG
-        if let switches = getenv("ALMA_TEST_WITHOUT") { environment = ["ALMA_TEST_WITHOUT=\(String(cString: switches))"] }
+            if let switches = getenv("ALMA_TEST_WITHOUT") {
+                environment = ["ALMA_TEST_WITHOUT=\(String(cString: switches))"]
+            }
         #endif
         return CStrings.withList(["alma-executor", "spawn"]) { argv in
             CStrings.withList(environment) { alma_start_program(path, argv, $0, channel) }
@@ -66,8 +68,8 @@ actor SpawnerClient {
     private static let patience = 20.0
 
     private func awaitReady() async throws(AlmaError) {
-        // Ends when the answer is there; else the spawner dies and the channel with it. It is reaped in `close` only, so
-        // the number means no other process.
+        // Ends when the answer is there; else the spawner dies and the channel with it. It is reaped in `close` only,
+        // so the number means no other process.
         let watchdog = Task { [pid] in
             if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { kill(pid, SIGKILL) }
         }

@@ -78,7 +78,8 @@ struct Cgroup: Sendable {
                     ("pids.peak", p + "/pids.peak"),
                 ], memoryFile: m + "/memory.limit_in_bytes", processesFile: p + "/pids.max")
             let settings = [
-                (m + "/memory.limit_in_bytes", memory), (m + "/memory.memsw.limit_in_bytes", memory), (p + "/pids.max", most),
+                (m + "/memory.limit_in_bytes", memory), (m + "/memory.memsw.limit_in_bytes", memory),
+                (p + "/pids.max", most),
             ]
             return cgroup.set(settings, optional: m + "/memory.memsw.limit_in_bytes") ? cgroup : nil
         case .version2(let parent):

@@ -62,7 +62,9 @@ struct WorkspaceGuard: Sendable {
         "/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/sbin", "/sys", "/usr",
     ]
     /// Not these, but what is in them.
-    private static let shared = ["/", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var", "/var/lib"]
+    private static let shared = [
+        "/", "/home", "/media", "/mnt", "/opt", "/root", "/run", "/srv", "/tmp", "/var", "/var/lib",
+    ]
 
     init(home: String, guarded: [String]) {
         self.home = PathText.real(home)
@@ -77,7 +79,8 @@ struct WorkspaceGuard: Sendable {
         let pinned: PinnedPath
         do throws(PinnedPath.Failure) { pinned = try PinnedPath(path) } catch {
             let reason = String(cString: strerror(error.cause))
-            throw AlmaError(.workspaceNotFound, "workspace \(Visible.text(path)): \(reason); give an existing directory")
+            throw AlmaError(
+                .workspaceNotFound, "workspace \(Visible.text(path)): \(reason); give an existing directory")
         }
         guard pinned.isDirectory else {
             throw AlmaError(.workspaceUnsafe, "workspace \(Visible.text(path)) is not a directory")

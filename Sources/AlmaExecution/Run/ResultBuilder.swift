@@ -24,7 +24,8 @@ struct ResultBuilder {
         result.usage = report.usage
         result.stdoutBytes = report.stdoutBytes
         result.stderrBytes = report.stderrBytes
-        result.truncated = stdout.dropped > 0 || stderr.dropped > 0 || report.stdoutBytes > stdout.total
+        result.truncated =
+            stdout.dropped > 0 || stderr.dropped > 0 || report.stdoutBytes > stdout.total
             || report.stderrBytes > stderr.total
         result.files = report.files
         result.isolation = Isolation(
@@ -43,7 +44,8 @@ struct ResultBuilder {
             return fail(&result, cause)
         }
         if cgroupFacts.outOfMemory || report.endedBy == .memory {
-            return limited(&result, .memory, .killed, "memory: the task needed more than \(amount(.memory)) and was ended")
+            return limited(
+                &result, .memory, .killed, "memory: the task needed more than \(amount(.memory)) and was ended")
         }
         switch report.endedBy {
         case .wall: limited(&result, .wall, .timeout, "code execution timed out after \(amount(.wall))")
@@ -51,7 +53,9 @@ struct ResultBuilder {
         case .outputTotal:
             limited(&result, .outputTotal, .killed, "output_total: the task printed more than \(amount(.outputTotal))")
         case .workspace:
-            limited(&result, .workspace, .killed, "workspace: the task stored more than \(amount(.workspace)) or too many files")
+            limited(
+                &result, .workspace, .killed,
+                "workspace: the task stored more than \(amount(.workspace)) or too many files")
         case .cancel:
             result.status = .cancelled
             result.error = "the run was cancelled"
@@ -72,7 +76,8 @@ struct ResultBuilder {
             result.signal = number
             result.error = "the program was ended by signal \(number) (\(String(cString: strsignal(number))))"
             result.errorCode = .runError
-            if number == SIGXCPU || (number == SIGKILL && Int64(report.usage.cpuMilliseconds) >= plan.limits[.cpu] ?? 0) {
+            if number == SIGXCPU || (number == SIGKILL && Int64(report.usage.cpuMilliseconds) >= plan.limits[.cpu] ?? 0)
+            {
                 limited(&result, .cpu, .killed, "cpu: the task used more than \(amount(.cpu)) of processor time")
             }
         case nil:
@@ -94,7 +99,8 @@ struct ResultBuilder {
     private func fail(_ result: inout ToolResult, _ cause: Int32) {
         var program = plan.tool.description.name
         if case .program(let path, _) = plan.task.work { program = Visible.text(path) }
-        let reason = cause == ENOENT ? "not found in the sandbox (or its interpreter is)" : String(cString: strerror(cause))
+        let reason =
+            cause == ENOENT ? "not found in the sandbox (or its interpreter is)" : String(cString: strerror(cause))
         result.status = .failed
         result.error = "execution error: \(program) could not be started: \(reason)"
         result.errorCode = .runExecFailed
@@ -135,7 +141,8 @@ struct ResultBuilder {
         guard result.status == .ok || result.status == .error else { return .null }
         guard stdout.dropped == 0, let printed = try? JSON(parsing: stdout.kept) else {
             result.status = .failed
-            result.error = "the operation ended without an answer: \(Visible.text(String(decoding: stderr.kept, as: UTF8.self)))"
+            result.error =
+                "the operation ended without an answer: \(Visible.text(String(decoding: stderr.kept, as: UTF8.self)))"
             result.errorCode = .runFailed
             return .null
         }
@@ -159,6 +166,7 @@ struct ResultBuilder {
         }
         let failed = report.waitStatus != 0
         let text = String(decoding: stderr.kept.suffix(16 << 10), as: UTF8.self)
-        return calls + (failed ? PathInference.denials(in: text, plan.profile, mounted: plan.call.mounts.map(\.target)) : [])
+        return calls
+            + (failed ? PathInference.denials(in: text, plan.profile, mounted: plan.call.mounts.map(\.target)) : [])
     }
 }

@@ -27,7 +27,8 @@ struct RunPlan: Sendable {
     init(id: String, call: ToolCall, tool: Tool, policy: Policy, stamp: PolicyStamp) throws(AlmaError) {
         guard let profile = policy.profiles[tool.profile] else {
             throw AlmaError(
-                .policyInvalid, "policy \(policy.name) has no profile \(tool.profile), which \(tool.description.name) needs")
+                .policyInvalid,
+                "policy \(policy.name) has no profile \(tool.profile), which \(tool.description.name) needs")
         }
         self.id = id
         self.call = call
@@ -41,7 +42,9 @@ struct RunPlan: Sendable {
     }
 
     /// The profile's limits with what the caller wants instead; beyond the profile's maximum the call is denied.
-    private static func limits(_ call: ToolCall, _ task: ToolTask, _ profile: SandboxProfile) throws(AlmaError) -> Limits {
+    private static func limits(_ call: ToolCall, _ task: ToolTask, _ profile: SandboxProfile) throws(AlmaError)
+        -> Limits
+    {
         var wanted = call.limits
         if let timeout = task.timeout { wanted[.wall] = min(timeout, wanted[.wall] ?? .max) }
         for key in LimitKey.allCases {

@@ -35,7 +35,8 @@ final class RunSession: Sendable {
                 host.owners.give(owner)
             }
         }
-        // Opened before the task can touch anything: a task could put a link in the place of a directory in its workspace.
+        // Opened before the task can touch anything: a task could put a link in the place of a directory in its
+        // workspace.
         let copyOut = try connections.copyOut.map { (path) throws(AlmaError) in try CopyTarget(path) }
         let workspace = try await RunWorkspace.open(plan, host: host, owner: owner)
         let mounts = try await openMounts(owner)
@@ -76,8 +77,9 @@ final class RunSession: Sendable {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
         }
         var facts = ResultBuilder.CgroupFacts()
-        if let cgroup, cgroup.holds(
-            executor.initPID, memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0)
+        if let cgroup,
+            cgroup.holds(
+                executor.initPID, memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0)
         {
             facts.memory = cgroup.mechanism
             facts.processes = cgroup.mechanism

@@ -44,7 +44,8 @@ struct WorkspaceCopier {
         let names = path.split(separator: "/").map(String.init)
         guard let last = names.last, !names.contains(".."), !names.contains(".") else { return }
         var from = OwnedDescriptor(adopting: openat(source, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        var to = OwnedDescriptor(adopting: target.descriptor.withRaw { openat($0, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
+        var to = OwnedDescriptor(
+            adopting: target.descriptor.withRaw { openat($0, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC) })
         for name in names.dropLast() {
             guard let inner = Self.enter(from, name) else { return }
             _ = to.withRaw { mkdirat($0, name, 0o755) }
@@ -70,7 +71,9 @@ struct WorkspaceCopier {
         defer { closedir(stream) }
         while let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
-                $0.withMemoryRebound(to: CChar.self, capacity: 256) { Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1)) }
+                $0.withMemoryRebound(to: CChar.self, capacity: 256) {
+                    Array(UnsafeBufferPointer(start: $0, count: strlen($0) + 1))
+                }
             }
             if strcmp(name, ".") != 0, strcmp(name, "..") != 0 {
                 try copyEntry(name, from: source, to: target, depth: depth, isDeep: true)

@@ -49,7 +49,9 @@ extension ToolDescription {
             InputSchema.field("size", "integer", "Bytes written."),
             InputSchema.field("created", "boolean", "Whether the file is new."),
         ]),
-        examples: [["path": "notes.txt", "content": "Hello\n"], ["path": "a/b.sh", "content": "", "create_dirs": true]])
+        examples: [
+            ["path": "notes.txt", "content": "Hello\n"], ["path": "a/b.sh", "content": "", "create_dirs": true],
+        ])
 
     static let fileEdit = ToolDescription(
         name: "file_edit", title: "Edit a file", level: .privileged,
@@ -156,7 +158,8 @@ extension ToolDescription {
             InputSchema.optional(
                 "pattern", "string", "A regular expression that a line must contain.", ["maxLength": 4096]),
             InputSchema.optional(
-                "glob", "string", "A pattern such as *.py or src/**/*.{c,h}; without / it is compared with the name only.",
+                "glob", "string",
+                "A pattern such as *.py or src/**/*.{c,h}; without / it is compared with the name only.",
                 ["maxLength": 4096]),
             InputSchema.optionalPath("Where to search; the workspace by default"),
             InputSchema.optional(

@@ -10,9 +10,13 @@ extension ToolDescription {
     private static let programOutput: JSON = [
         "type": "object",
         "properties": [
-            "stdout": ["type": "string", "description": "What was printed, at most the first and last half of `output`."],
+            "stdout": [
+                "type": "string", "description": "What was printed, at most the first and last half of `output`.",
+            ],
             "stderr": ["type": "string"],
-            "return_code": ["type": "integer", "description": "128+N when signal N ended it; null when ALMA ended it."],
+            "return_code": [
+                "type": "integer", "description": "128+N when signal N ended it; null when ALMA ended it.",
+            ],
             "execution_time": ["type": "number", "description": "Seconds the program ran."],
         ],
     ]

@@ -50,7 +50,8 @@ extension Tool {
             let texts = input[field]?.string.map { [$0] } ?? strings(input[field])
             guard texts.contains(where: { $0.utf8.contains(0) }) else { continue }
             let detail = AlmaError.Detail(field: field, message: "must not hold a NUL character")
-            throw AlmaError(.inputInvalid, "input of \(tool): \(field) must not hold a NUL character", details: [detail])
+            throw AlmaError(
+                .inputInvalid, "input of \(tool): \(field) must not hold a NUL character", details: [detail])
         }
     }
 }

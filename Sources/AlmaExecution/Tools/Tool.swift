@@ -70,7 +70,8 @@ extension Tool {
             throw AlmaError(.toolUnavailable, "profile \(profile.name) names no interpreter for \(name)")
         }
         guard HostFile.isExecutable(path) else {
-            throw AlmaError(.toolUnavailable, "\(path) is not installed here; install it (Debian: `apt-get install \(package)`)")
+            throw AlmaError(
+                .toolUnavailable, "\(path) is not installed here; install it (Debian: `apt-get install \(package)`)")
         }
         return path
     }
