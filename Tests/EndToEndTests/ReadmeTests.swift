@@ -6,7 +6,6 @@ private let sources =
     ProcessInfo.processInfo.environment["ALMA_TEST_SOURCES"].map { URL(fileURLWithPath: $0) }
     ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .deletingLastPathComponent()
-private let programs = ProcessInfo.processInfo.environment["ALMA_TEST_BINARIES"]
 
 /// One command of the README's session and the lines it shall print; `…` alone stands for any lines, at the end of a
 /// line for any rest of it.
@@ -42,21 +41,13 @@ struct Step: Sendable, CustomTestStringConvertible {
 }
 
 /// Runs `script` by sh with the built programs first in PATH; standard error comes with standard output.
-private func shell(_ script: String) throws -> (status: Int32, output: String) {
-    let process = Process()
-    process.executableURL = URL(fileURLWithPath: "/bin/sh")
-    process.arguments = ["-c", script]
-    var environment = ProcessInfo.processInfo.environment
-    environment["PATH"] = (programs.map { $0 + ":" } ?? "") + (environment["PATH"] ?? "/usr/bin:/bin")
-    process.environment = environment
-    let pipe = Pipe()
-    process.standardOutput = pipe
-    process.standardError = pipe
-    process.standardInput = FileHandle.nullDevice
-    try process.run()
-    let output = pipe.fileHandleForReading.readDataToEndOfFile()
-    process.waitUntilExit()
-    return (process.terminationStatus, String(decoding: output, as: UTF8.self))
+private func shell(_ script: String) async throws -> (status: Int32?, output: String) {
+    let stage = try Stage()
+    let path = (Programs.folder.map { $0 + ":" } ?? "") + "/usr/local/bin:/usr/bin:/bin"
+    let running = try stage.start(
+        program: "/bin/sh", ["-c", "exec 2>&1\n" + script], environment: ["PATH": path, "TMPDIR": "/tmp"])
+    let done = await running.ends(within: 120)
+    return (done.status, done.out)
 }
 
 @Suite("The README is true", .timeLimit(.minutes(3)))
@@ -68,16 +59,16 @@ struct ReadmeTests {
         for step in Step.session { #expect(tour.contains("\n\(step.command)\n"), "\(step.command)") }
     }
 
-    @Test("its session prints what it says", .enabled(if: programs != nil), arguments: Step.session)
-    func prints(step: Step) throws {
-        let done = try shell(step.command)
+    @Test("its session prints what it says", .realPrograms, arguments: Step.session)
+    func prints(step: Step) async throws {
+        let done = try await shell(step.command)
         let lines = done.output.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
         #expect(step.matches(lines.last == "" ? lines.dropLast() : lines), "\(done.output)")
     }
 
-    @Test("the tour comes to its end", .enabled(if: programs != nil))
-    func tour() throws {
-        let done = try shell("sh '\(sources.path)/docs/tour.sh'")
+    @Test("the tour comes to its end", .realPrograms)
+    func tour() async throws {
+        let done = try await shell("sh '\(sources.path)/docs/tour.sh'")
         #expect(done.status == 0, "\(done.output)")
         #expect(done.output.contains("+2\n"))
         #expect(done.output.contains("the bomb ended below 16 processes: True"))
