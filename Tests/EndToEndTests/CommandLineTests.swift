@@ -98,7 +98,9 @@ struct CommandLineTests {
             done.err == """
                 Traceback (most recent call last):
                   File "\(path)", line 4, in <module>
+                    f()
                   File "\(path)", line 3, in f
+                    raise ValueError(sys.argv[0])
                 ValueError: \(path)
 
                 """)

@@ -57,7 +57,7 @@ struct ExitStatusTests {
         let options = kind == "bytes" ? ["--workspace-size", "8MiB"] : ["--workspace-files", "50"]
         let code =
             kind == "bytes"
-            ? "f = open('big', 'wb')\nwhile True: f.write(b'x' * 2**20); f.flush()"
+            ? "import itertools, time\nfor i in itertools.count(): open(str(i), 'wb').write(bytes(2**20)); time.sleep(0.02)"
             : "import itertools\nfor i in itertools.count(): open(str(i % 5000), 'w')"
         let directory = stage.directory("project")
         let (status, result) = try await stage.result(

@@ -102,7 +102,7 @@ struct OptionTests {
 
     @Test(
         "amounts are written with their unit",
-        arguments: [("250ms", 0.25), ("2s", 2), ("1m", 60), ("0.5s", 0.5)] as [(String, Double)])
+        arguments: [("250ms", 0.25), ("2s", 2), ("1m", 60)] as [(String, Double)])
     func units(text: String, seconds: Double) async throws {
         let stage = try Stage()
         let (status, result) = try await stage.result("--timeout", text, "--", "true")
@@ -140,7 +140,7 @@ struct OptionTests {
         let done = try await stage.alma("run", "-c", code)
         #expect(
             done.out == """
-                1000 1000 [1000]
+                1000 1000 []
                 dev etc proc run tmp usr workspace
                 CapInh: 0000000000000000
                 CapPrm: 0000000000000000

@@ -1,12 +1,6 @@
 import Foundation
 import Testing
 
-/// Where the repository's files and the built programs are; the test script names copies that any user can reach.
-private let sources =
-    ProcessInfo.processInfo.environment["ALMA_TEST_SOURCES"].map { URL(fileURLWithPath: $0) }
-    ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent()
-
 /// One command of the README's session and the lines it shall print; `…` alone stands for any lines, at the end of a
 /// line for any rest of it.
 struct Step: Sendable, CustomTestStringConvertible {
@@ -15,7 +9,7 @@ struct Step: Sendable, CustomTestStringConvertible {
     var testDescription: String { command }
 
     static let session: [Step] = {
-        let readme = (try? String(contentsOf: sources.appendingPathComponent("README.md"), encoding: .utf8)) ?? ""
+        let readme = (try? String(contentsOf: Sources.folder.appendingPathComponent("README.md"), encoding: .utf8)) ?? ""
         let block = readme.components(separatedBy: "```console\n").dropFirst().first?.components(separatedBy: "```")
         var steps: [Step] = []
         for line in (block?.first ?? "").split(separator: "\n").map(String.init) {
@@ -54,7 +48,7 @@ private func shell(_ script: String) async throws -> (status: Int32?, output: St
 struct ReadmeTests {
     @Test("its session is part of the tour")
     func session() throws {
-        let tour = try String(contentsOf: sources.appendingPathComponent("docs/tour.sh"), encoding: .utf8)
+        let tour = try String(contentsOf: Sources.folder.appendingPathComponent("docs/tour.sh"), encoding: .utf8)
         #expect(Step.session.count >= 4)
         for step in Step.session { #expect(tour.contains("\n\(step.command)\n"), "\(step.command)") }
     }
@@ -68,7 +62,7 @@ struct ReadmeTests {
 
     @Test("the tour comes to its end", .realPrograms)
     func tour() async throws {
-        let done = try await shell("sh '\(sources.path)/docs/tour.sh'")
+        let done = try await shell("sh '\(Sources.folder.path)/docs/tour.sh'")
         #expect(done.status == 0, "\(done.output)")
         #expect(done.output.contains("+2\n"))
         #expect(done.output.contains("the bomb ended below 16 processes: True"))

@@ -121,6 +121,12 @@ enum Value: Decodable, Sendable, Equatable {
     var number: Double? { if case .number(let number) = self { number } else { nil } }
     var isNull: Bool { self == .null }
 
+    private static let encoder: JSONEncoder = {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .withoutEscapingSlashes
+        return encoder
+    }()
+
     /// As JSON text again.
     var text: String {
         switch self {
@@ -128,7 +134,7 @@ enum Value: Decodable, Sendable, Equatable {
         case .bool(let value): "\(value)"
         case .number(let value): Int64(exactly: value).map { "\($0)" } ?? "\(value)"
         case .string(let value):
-            String(decoding: (try? JSONEncoder().encode([value]).dropFirst().dropLast()) ?? Data(), as: UTF8.self)
+            String(decoding: (try? Self.encoder.encode([value]).dropFirst().dropLast()) ?? Data(), as: UTF8.self)
         case .array(let elements): "[\(elements.map(\.text).joined(separator: ","))]"
         case .object(let members):
             "{" + members.map { "\(Value.string($0.key).text):\($0.value.text)" }.joined(separator: ",") + "}"

@@ -3,7 +3,7 @@ enum Schema {
     private static let types: Set<String> = ["object", "array", "string", "integer", "number", "boolean", "null"]
     private static let keywords: Set<String> = [
         "type", "properties", "required", "additionalProperties", "items", "enum", "minimum", "maximum", "minLength",
-        "maxLength", "minItems", "maxItems", "pattern", "oneOf", "anyOf", "description", "default",
+        "maxLength", "minItems", "maxItems", "pattern", "format", "oneOf", "anyOf", "description", "default",
     ]
 
     /// What is wrong with a schema itself.

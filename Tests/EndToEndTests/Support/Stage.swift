@@ -14,6 +14,14 @@ enum Programs {
     static let hasNode = FileManager.default.isExecutableFile(atPath: "/usr/bin/node")
 }
 
+/// The repository's files; the test script names copies that any user can reach.
+enum Sources {
+    static let folder =
+        ProcessInfo.processInfo.environment["ALMA_TEST_SOURCES"].map { URL(fileURLWithPath: $0) }
+        ?? URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+        .deletingLastPathComponent().deletingLastPathComponent()
+}
+
 extension Trait where Self == ConditionTrait {
     static var realPrograms: Self { .enabled(if: Programs.folder != nil, "needs the built programs") }
 }
