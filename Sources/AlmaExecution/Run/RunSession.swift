@@ -89,7 +89,7 @@ final class RunSession: Sendable {
         await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)
         assignment.closeDescriptors()
         let (answer, isolation) = await converse(executor, &stdout, &stderr)
-        var report = try Self.report(answer, executor, control)
+        var report = try report(answer, printed: (stdout.total, stderr.total))
         report.layers = RunReport.layers(isolation)
         if let cgroup {
             facts.outOfMemory = cgroup.outOfMemoryKills > 0
@@ -176,17 +176,16 @@ final class RunSession: Sendable {
         executor.kill()
     }
 
-    private static func report(
-        _ answer: Message?, _ executor: ExecutorClient, _ control: RunControl
-    ) throws(AlmaError) -> RunReport {
+    /// - Parameter printed: bytes of both streams that arrived, which is all that is known of an executor that died.
+    private func report(_ answer: Message?, printed: (stdout: Int64, stderr: Int64)) throws(AlmaError) -> RunReport {
         switch answer {
         case .response(_, let result): return RunReport(result)
         case .failure(_, let error): throw ExecutorClient.error(error)
         default:
-            guard control.isCancelled else {
-                throw AlmaError(.runExecutorLost, "the executor was ended from outside; the task died with it")
-            }
-            return RunReport(["ended_by": "cancel"])
+            var report = RunReport(control.isCancelled ? ["ended_by": "cancel"] : [:])
+            report.stdoutBytes = printed.stdout
+            report.stderrBytes = printed.stderr
+            return report
         }
     }
 
