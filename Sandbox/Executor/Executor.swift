@@ -165,7 +165,9 @@ final class Executor {
         tool.pointee.cpu_seconds = UInt64(((assignment.limits[.cpu] ?? 0) + 999) / 1000 + 1)
         tool.pointee.open_files = UInt64(assignment.limits[.openFiles] ?? 0)
         tool.pointee.file_size = UInt64(assignment.limits[.fileSize] ?? 0)
-        tool.pointee.processes = UInt64(assignment.limits[.processes] ?? 0)
+        // One more where a cgroup keeps the same limit: it shall be the one that refuses, since it counts refusals.
+        let spare: Int64 = assignment.memoryIsSampled ? 0 : 1
+        tool.pointee.processes = UInt64((assignment.limits[.processes] ?? 0) + spare)
         guard describe(assignment.work) else { throw failure(ALMA_STAGE_EXEC, E2BIG) }
     }
 
