@@ -12,12 +12,24 @@ enum Main {
             StandardDescriptors.write("alma: cannot read /proc/self/cmdline; mount /proc\n", to: STDERR_FILENO)
             exit(125)
         }
+        if let number = firstArgumentThatIsNoText {
+            let message = "alma: argument \(number) is not UTF-8, so it cannot be passed on\n"
+            StandardDescriptors.write(message, to: STDERR_FILENO)
+            exit(2)
+        }
         switch Invocation(Array(CommandLine.arguments.dropFirst())) {
         case .text(let text, let status):
             StandardDescriptors.write(text, to: status == 0 ? STDOUT_FILENO : STDERR_FILENO)
             exit(status)
         case .verb(let verb):
             exit(perform(verb))
+        }
+    }
+
+    /// Swift would put other characters in the place of those that are no UTF-8.
+    private static var firstArgumentThatIsNoText: Int? {
+        (1..<max(1, Int(CommandLine.argc))).first { number in
+            CommandLine.unsafeArgv[number].map { String(validatingCString: $0) == nil } ?? false
         }
     }
 
