@@ -38,10 +38,17 @@ final class ProgramStreams: Sendable {
         await lane.perform(ifCancelled: ()) { [self] in
             guard failure == nil else { return }
             if case .failure(let error) = StandardDescriptors.write(chunk.bytes, to: descriptor) {
-                failed.withLock { $0 = $0 ?? error.number }
+                let number = error.number == EIO && Self.isTerminal(descriptor) ? EPIPE : error.number
+                failed.withLock { $0 = $0 ?? number }
                 interruption.interrupt()
             }
         }
+    }
+
+    /// A terminal that hung up answers EIO and no longer says that it is one; it is a reader that went away.
+    private static func isTerminal(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFCHR
     }
 
     /// Lets what was handed over while the run was being cancelled still come out.
