@@ -85,7 +85,9 @@ struct CommandLineTests {
         #expect(try await stage.alma("run", "--tool", "python", name).out == "1\n")
     }
 
-    @Test("argv[0] and tracebacks say the path as typed", arguments: ["boom.py", "./boom.py", "a/b/boom.py", "a/../boom.py"])
+    @Test(
+        "argv[0] and tracebacks say the path as typed",
+        arguments: ["boom.py", "./boom.py", "a/b/boom.py", "a/../boom.py"])
     func typedPath(path: String) async throws {
         let stage = try Stage()
         try stage.file("a/b/boom.py", "")

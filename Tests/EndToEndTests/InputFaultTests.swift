@@ -12,7 +12,10 @@ struct InputFaultTests {
             ("python", #"{"code": "1", "timeout": 0}"#, ["timeout"]),
             ("python", #"{"code": "1", "file": "x"}"#, [""]), ("python", "[]", [""]),
             ("shell", #"{"argv": []}"#, ["argv"]), ("shell", #"{"argv": ["a\u0000b"]}"#, ["argv"]),
-            ("file_edit", #"{"path": "x", "edits": [{"old": "", "neu": 1}]}"#, ["edits[0].old", "edits[0].neu", "edits[0].new"]),
+            (
+                "file_edit", #"{"path": "x", "edits": [{"old": "", "neu": 1}]}"#,
+                ["edits[0].old", "edits[0].neu", "edits[0].new"]
+            ),
             ("file_read", #"{"path": "", "offset": 0, "limit": 1.5}"#, ["path", "offset", "limit"]),
         ] as [(String, String, [String])])
     func schema(tool: String, input: String, fields: [String]) async throws {
@@ -43,10 +46,12 @@ struct InputFaultTests {
         #expect(done.err.contains("tool.not_found: there is no tool rm; there is python, shell, "))
     }
 
-    @Test("a NUL in an argument is refused, not cut off", arguments: [
-        ("python", #"{"code": "import sys; print(sys.argv)", "args": ["a\u0000b"]}"#),
-        ("shell", #"{"command": "echo a\u0000b"}"#),
-    ])
+    @Test(
+        "a NUL in an argument is refused, not cut off",
+        arguments: [
+            ("python", #"{"code": "import sys; print(sys.argv)", "args": ["a\u0000b"]}"#),
+            ("shell", #"{"command": "echo a\u0000b"}"#),
+        ])
     func nul(tool: String, input: String) async throws {
         let stage = try Stage()
         let done = try await stage.alma("call", tool, input)
@@ -116,7 +121,8 @@ struct InputFaultTests {
 struct PolicyFaultTests {
     /// The shipped policy with one text in place of another.
     private func policy(_ stage: Stage, _ old: String, _ new: String) throws -> String {
-        let text = try String(contentsOf: Sources.folder.appendingPathComponent("policies/default.yaml"), encoding: .utf8)
+        let shipped = Sources.folder.appendingPathComponent("policies/default.yaml")
+        let text = try String(contentsOf: shipped, encoding: .utf8)
         #expect(text.contains(old))
         return try stage.file("policy.yaml", text.replacing(old, with: new))
     }

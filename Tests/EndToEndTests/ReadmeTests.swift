@@ -9,7 +9,8 @@ struct Step: Sendable, CustomTestStringConvertible {
     var testDescription: String { command }
 
     static let session: [Step] = {
-        let readme = (try? String(contentsOf: Sources.folder.appendingPathComponent("README.md"), encoding: .utf8)) ?? ""
+        let file = Sources.folder.appendingPathComponent("README.md")
+        let readme = (try? String(contentsOf: file, encoding: .utf8)) ?? ""
         let block = readme.components(separatedBy: "```console\n").dropFirst().first?.components(separatedBy: "```")
         var steps: [Step] = []
         for line in (block?.first ?? "").split(separator: "\n").map(String.init) {

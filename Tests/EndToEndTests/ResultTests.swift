@@ -29,7 +29,8 @@ struct ResultTests {
         #expect(result.result["return_code"] == .number(0))
         #expect(result.result["stdout_base64"].isNull)
         let metadata = result.metadata
-        #expect(metadata.status == "ok" && metadata.error_code == nil && metadata.signal == nil && metadata.limit == nil)
+        #expect(metadata.status == "ok")
+        #expect(metadata.error_code == nil && metadata.signal == nil && metadata.limit == nil)
         #expect(metadata.tool == "python")
         #expect(metadata.timeout == 30)
         #expect(metadata.stdout_bytes == 4)

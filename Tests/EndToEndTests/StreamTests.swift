@@ -146,7 +146,8 @@ struct StreamTests {
         #expect(result.metadata.stderr_bytes == 10)
         let kept = result.result["stdout"].string ?? ""
         let expected =
-            String(repeating: "a", count: 500) + "\n… [ALMA: 9000 bytes dropped] …\n" + String(repeating: "b", count: 500)
+            String(repeating: "a", count: 500) + "\n… [ALMA: 9000 bytes dropped] …\n"
+            + String(repeating: "b", count: 500)
         #expect(kept == expected)
         // What passes through is not cut.
         let plain = try await stage.alma("run", "--output", "1000B", "-c", code)

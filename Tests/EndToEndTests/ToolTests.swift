@@ -4,8 +4,8 @@ import Testing
 @Suite("Tools", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct ToolTests {
     private static let names = [
-        "python", "shell", "javascript", "file_read", "file_write", "file_edit", "file_list", "file_search", "file_move",
-        "file_delete", "make_directory", "calculator",
+        "python", "shell", "javascript", "file_read", "file_write", "file_edit", "file_list", "file_search",
+        "file_move", "file_delete", "make_directory", "calculator",
     ]
 
     private func listing(_ option: String) async throws -> Value {
@@ -74,10 +74,13 @@ struct ToolTests {
         }
     }
 
-    @Test("go by their aliases, too", arguments: [
-        ("python_executor", "python", #"{"code": "print(1)"}"#), ("shell_executor", "shell", #"{"command": "true"}"#),
-        ("math_calculator", "calculator", #"{"expression": "1"}"#),
-    ])
+    @Test(
+        "go by their aliases, too",
+        arguments: [
+            ("python_executor", "python", #"{"code": "print(1)"}"#),
+            ("shell_executor", "shell", #"{"command": "true"}"#),
+            ("math_calculator", "calculator", #"{"expression": "1"}"#),
+        ])
     func aliases(alias: String, name: String, input: String) async throws {
         let stage = try Stage()
         let (status, result) = try await stage.call(alias, input)
@@ -136,8 +139,10 @@ struct ToolTests {
         symlink("/etc", workspace + "/up")
         symlink(outside, workspace + "/link")
         mkdir(workspace + "/d", 0o755)
-        for (tool, more) in [("file_read", ""), ("file_write", #", "content": "x""#), ("file_search", #", "pattern": "o""#)] {
-            let (status, result) = try await stage.call(tool, "{\"path\": \"\(path)\"\(more)}", "--workspace", workspace)
+        let more = ["file_read": "", "file_write": #", "content": "x""#, "file_search": #", "pattern": "o""#]
+        for (tool, more) in more {
+            let input = "{\"path\": \"\(path)\"\(more)}"
+            let (status, result) = try await stage.call(tool, input, "--workspace", workspace)
             #expect(status == 1, "\(tool)")
             #expect(result.metadata.error_code == "input.path_outside_workspace", "\(tool)")
         }

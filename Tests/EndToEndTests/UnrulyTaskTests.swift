@@ -74,7 +74,7 @@ struct UnrulyTaskTests {
         let code = """
             import errno
             try:
-                for i in range(100): open(str(i), 'wb').write(bytes(1 << 16) * (1 if i else 1))
+                for i in range(100): open(str(i), 'wb').write(bytes(1 << 16))
             except OSError as e: print(errno.errorcode[e.errno])
             """
         let done = try await stage.alma("run", option, "-c", code, stage.mark)
@@ -100,12 +100,16 @@ struct UnrulyTaskTests {
     @Test("one that kills everything it can reach reaches only itself")
     func killsAll() async throws {
         let stage = try Stage()
-        let done = try await stage.alma(
-            "run", "-c", "import os, signal; os.kill(-1, signal.SIGKILL); print('alone')", stage.mark)
-        #expect([0, 137].contains(done.status))
-        let parent = try await stage.alma("run", "-c", "import os; os.kill(os.getppid(), 9); print('up')", stage.mark)
-        #expect(parent.out == "up\n", "\(parent.err)")
-        #expect(parent.status == 0)
+        let code = """
+            import os
+            for target in (-1, 1, os.getppid()):
+                try: os.kill(target, 9)
+                except OSError: pass
+            print('alone')
+            """
+        let done = try await stage.alma("run", "-c", code, stage.mark)
+        #expect(done.out == "alone\n", "\(done.err)")
+        #expect(done.status == 0)
     }
 
     @Test("one that closes its streams still has its status told")
@@ -127,14 +131,15 @@ struct UnrulyTaskTests {
     @Test("a slow reader stalls the task, which loses nothing")
     func slowReader() async throws {
         let stage = try Stage()
-        // The reader waits for a file that the test makes when the task has been stalled.
-        let script = "\"$0\" run -- sh -c 'seq 1 40000; echo done >&2' \(stage.mark) | (while [ ! -e go ]; do sleep 0.05; done; wc -l)"
+        // The reader waits for a file that the test makes when the task is there.
+        let task = "run -- sh -c 'seq 1 400000; echo done >&2' \(stage.mark)"
+        let script = "\"$0\" \(task) | (while [ ! -e go ]; do sleep 0.05; done; wc -l)"
         let running = try stage.start(program: "/bin/sh", ["-c", script, Programs.alma])
         let mark = stage.mark
-        #expect(await eventually { ProcessTable.marked(mark).contains { $0.command.hasPrefix("sh -c seq") } })
+        #expect(await eventually { ProcessTable.marked(mark).contains { $0.command.hasPrefix("sh -c seq 1 ") } })
         try stage.file("go", "")
         let done = await running.ends()
-        #expect(done.out == "40000\n")
+        #expect(done.out == "400000\n")
         #expect(done.err == "done\n")
         await stage.leavesNothing(running)
     }
@@ -145,7 +150,7 @@ struct UnrulyTaskTests {
         let outputs = try await withThrowingTaskGroup(of: (Int, Done).self) { group in
             for (index, stage) in stages.enumerated() {
                 group.addTask {
-                    let code = "import sys; print(\(index), sum(map(int, sys.stdin)), flush=True); open('f', 'w').write('\(index)')"
+                    let code = "import sys; print(\(index), sum(map(int, sys.stdin))); open('f', 'w').write('\(index)')"
                     let input = (0..<1000).map { "\($0 * (index + 1))\n" }.joined()
                     let done = try await stage.alma("run", "--out", "out", "-c", code, stage.mark, input: .text(input))
                     return (index, done)
@@ -165,7 +170,7 @@ struct UnrulyTaskTests {
         let stage = try Stage()
         let directory = stage.directory("p")
         let all = try (0..<8).map { index in
-            try stage.start(["run", "--workspace", directory, "-c", "open('f\(index)', 'w').write('\(index)')", stage.mark])
+            try stage.start(["run", "--workspace", directory, "-c", "open('f\(index)', 'w')", stage.mark])
         }
         for running in all { #expect(await running.ends().status == 0) }
         for running in all { await stage.leavesNothing(running) }

@@ -131,11 +131,14 @@ struct WorkspaceTests {
         #expect(done.out.split(separator: "\n").dropFirst().allSatisfy { $0 == "30" || $0 == "13" })
         #expect(done.out.split(separator: "\n").count == 4)
         #expect(stage.text("data/d/x") == "seen")
-        let same = try await stage.alma("run", "--mount", stage.work + "/data", "-c", "print(open('\(stage.work)/data/d/x').read())")
+        let print = "print(open('\(stage.work)/data/d/x').read())"
+        let same = try await stage.alma("run", "--mount", stage.work + "/data", "-c", print)
         #expect(same.out == "seen\n", "\(same.err)")
     }
 
-    @Test("a mount over the sandbox's own places is refused", arguments: ["/proc", "/usr/lib", "/workspace", "/a/../etc"])
+    @Test(
+        "a mount over the sandbox's own places is refused",
+        arguments: ["/proc", "/usr/lib", "/workspace", "/a/../etc"])
     func mountTarget(target: String) async throws {
         let stage = try Stage()
         let directory = stage.directory("data")
@@ -149,7 +152,8 @@ struct WorkspaceTests {
     func isolated() async throws {
         let stage = try Stage()
         try stage.file("p/x", "")
-        let input = #"{"code": "import os; print(os.listdir('/workspace')); open('x', 'w')", "environment": "isolated"}"#
+        let code = "import os; print(os.listdir('/workspace')); open('x', 'w')"
+        let input = "{\"code\": \"\(code)\", \"environment\": \"isolated\"}"
         let (status, result) = try await stage.call("python", input, "--workspace", "p")
         #expect(status == 1)
         #expect(result.result["stdout"] == .string("[]\n"))

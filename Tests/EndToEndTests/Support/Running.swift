@@ -3,7 +3,11 @@ import Testing
 
 /// How a process ended and what it printed.
 struct Done: Sendable {
-    enum End: Sendable, Equatable { case exited(Int32), signal(Int32), never }
+    enum End: Sendable, Equatable {
+        case exited(Int32)
+        case signal(Int32)
+        case never
+    }
     var end: End
     var stdout: [UInt8]
     var stderr: [UInt8]
@@ -182,7 +186,8 @@ final class Running: @unchecked Sendable {
     /// - Returns: false when it ended, or `limit` passed, without.
     func prints(_ text: String, on stream: Int32 = 1, within limit: Double = 60) async -> Bool {
         await waits(limit) { [self] in
-            String(decoding: printed[stream]!, as: UTF8.self).contains(text) ? true
+            String(decoding: printed[stream]!, as: UTF8.self).contains(text)
+                ? true
                 : finishedReaders == readers ? false : nil
         } ?? false
     }
@@ -197,7 +202,9 @@ final class Running: @unchecked Sendable {
         return condition.withLock {
             let time = (finished ?? .now) - started
             var end = Done.End.never
-            if let status = waitStatus { end = status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .signal(status & 0x7F) }
+            if let status = waitStatus {
+                end = status & 0x7F == 0 ? .exited(status >> 8 & 0xFF) : .signal(status & 0x7F)
+            }
             return Done(end: end, stdout: printed[1]!, stderr: printed[2]!, seconds: time / .seconds(1))
         }
     }

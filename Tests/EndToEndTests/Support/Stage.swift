@@ -23,6 +23,7 @@ enum Sources {
 }
 
 extension Trait where Self == ConditionTrait {
+    static var asOrdinaryUser: Self { .enabled(if: !Programs.isRoot, "root may do it") }
     static var realPrograms: Self { .enabled(if: Programs.folder != nil, "needs the built programs") }
 }
 
