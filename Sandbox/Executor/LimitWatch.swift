@@ -44,6 +44,9 @@ final class LimitWatch {
         return nil
     }
 
+    /// Whether the workspace holds too much now, for a task too quick to be looked at.
+    var workspaceIsExceeded: Bool { growth?.isExceeded ?? false }
+
     /// Once more before the tree goes, so that what it used is known.
     func lastLook() { note(ProcessTree.read()) }
 

@@ -165,6 +165,7 @@ final class TaskRun {
         ended = record
         finished = .now
         watch.lastLook()
+        if watch.workspaceIsExceeded { cause = cause ?? .workspace }
         phase = .draining
         drainUntil = MonotonicTime.now.advanced(by: Self.drain)
     }

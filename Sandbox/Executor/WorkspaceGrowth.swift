@@ -22,10 +22,15 @@ struct WorkspaceGrowth {
 
     mutating func isExceeded(now: MonotonicTime) -> Bool {
         guard now >= nextLook else { return false }
-        let mostFiles = Int64(before.files) + (limits[.workspaceFiles] ?? 0)
-        let usage = WorkspaceUsage.current(most: Int(mostFiles))
+        let exceeded = isExceeded
         let end = MonotonicTime.now
         nextLook = end.advanced(by: max(Self.interval, end.seconds(since: now) * Self.share))
+        return exceeded
+    }
+
+    var isExceeded: Bool {
+        let mostFiles = Int64(before.files) + (limits[.workspaceFiles] ?? 0)
+        let usage = WorkspaceUsage.current(most: Int(mostFiles))
         // What a task puts out of our sight counts as too much: it could be any amount.
         return usage.bytes - before.bytes > limits[.workspace] ?? 0 || usage.files > mostFiles
             || usage.hidden > before.hidden

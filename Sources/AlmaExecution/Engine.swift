@@ -93,7 +93,7 @@ public final class Engine: Sendable {
             guard !Self.becomesNoRun(error.code) else { throw error }
             result = Self.refusal(error, id: id, tool: tool, call: call, stamp: stamp)
         }
-        result.executionTime = (ContinuousClock.now - start) / .seconds(1)
+        result.executionTime = ((ContinuousClock.now - start) / .microseconds(1)).rounded() / 1_000_000
         return result
     }
 

@@ -20,7 +20,9 @@ struct Console: Sendable {
             put(error.message, colour: "31")
         case let error as AlmaError:
             put("\(error.code): \(error.message)", colour: "31")
-            for detail in error.details { put("  \(detail.field): \(detail.message)", colour: "31") }
+            for detail in error.details {
+                put("  \(detail.field.isEmpty ? "input" : detail.field): \(detail.message)", colour: "31")
+            }
         default:
             put("\(error)", colour: "31")
         }

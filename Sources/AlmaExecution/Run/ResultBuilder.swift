@@ -117,7 +117,7 @@ struct ResultBuilder {
             .init("stdout", .string(String(decoding: stdout.kept, as: UTF8.self))),
             .init("stderr", .string(String(decoding: stderr.kept, as: UTF8.self))),
             .init("return_code", returnCode(result.status)),
-            .init("execution_time", .number(report.usage.wallMilliseconds / 1000)),
+            .init("execution_time", .number((report.usage.wallMilliseconds * 1000).rounded() / 1_000_000)),
         ]
         for (name, keeper) in [("stdout_base64", stdout), ("stderr_base64", stderr)]
         where String(validating: keeper.kept, as: UTF8.self) == nil {

@@ -49,9 +49,16 @@ final class RunSession: Sendable {
         let executor = try await ExecutorClient.start(
             plan, filter: filter, memoryIsSampled: cgroup == nil, host: host, owner: owner)
         control.started(executor)
-        let (result, files) = try await run(
+        let (outcome, files) = try await run(
             executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
-        if let copyOut { try workspace.copy(files, to: copyOut) }
+        var result = outcome
+        guard let copyOut else { return result }
+        // What the task did is known and stays in the result, also when there is no room for what it made.
+        do throws(AlmaError) { try workspace.copy(files, to: copyOut) } catch {
+            result.status = .failed
+            result.error = error.message
+            result.errorCode = error.code
+        }
         return result
     }
 
