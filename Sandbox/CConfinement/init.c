@@ -46,6 +46,16 @@ static int keep_only_task_descriptors(struct alma_tool *tool)
     return alma_close_from(FIRST_FREE);
 }
 
+/* A thread that moves itself waits for nobody; moving another process takes the kernel 7 ms where
+ * this takes 0.1 (version 1, three controllers: it must wait until no fork is under way). */
+static int join_cgroups(const struct alma_tool *tool)
+{
+    for (int i = 0; i < tool->join_count; i++)
+        if (write(tool->joins[i], "0", 1) != 1)
+            return -1;
+    return 0;
+}
+
 static int confine_itself(const struct alma_tool *tool)
 {
     close(tool->error);
@@ -91,7 +101,11 @@ void alma_init_run(struct alma_tool *tool)
     char go;
     pid_t pid;
 
-    if (prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0) != 0 || keep_only_task_descriptors(tool) != 0)
+    if (prctl(PR_SET_PDEATHSIG, 9, 0, 0, 0) != 0)
+        _exit(127);
+    if (join_cgroups(tool) != 0)
+        alma_give_up(tool->link, ALMA_STAGE_LIMITS);
+    if (keep_only_task_descriptors(tool) != 0)
         _exit(127);
     if (alma_mount_proc() != 0)
         alma_give_up(tool->link, ALMA_STAGE_PROC);

@@ -12,6 +12,8 @@ struct ConfinementPlan {
     var tmpFiles: UInt64
     var loopback: Bool
     var memoryIsSampled: Bool
+    /// cgroup files that come with the message, at most four.
+    var joins: Int
     var toolFilter: [UInt8]
     var initFilter: [UInt8]
     var executorFilter: [UInt8]
@@ -24,6 +26,7 @@ struct ConfinementPlan {
         guard let views = params["views"]?.array, let tmpBytes = params["tmp_bytes"]?.integer, tmpBytes > 0,
             let tmpFiles = params["tmp_files"]?.integer, tmpFiles > 0, let network = params["network"]?.string,
             let memoryIsSampled = params["memory_sampled"]?.bool,
+            let joins = params["cgroup_joins"]?.integer, (0...4).contains(joins),
             let tool = Self.filter(params, "tool_filter"), let initial = Self.filter(params, "init_filter"),
             let executor = Self.filter(params, "executor_filter")
         else { throw RPCError(code: -32602, message: "prepare lacks a field or has one of the wrong type") }
@@ -37,6 +40,7 @@ struct ConfinementPlan {
         self.tmpBytes = UInt64(tmpBytes)
         self.tmpFiles = UInt64(tmpFiles)
         self.memoryIsSampled = memoryIsSampled
+        self.joins = Int(joins)
         loopback = network == NetworkMode.loopback.rawValue
         (toolFilter, initFilter, executorFilter) = (tool, initial, executor)
     }

@@ -65,10 +65,14 @@ final class Executor {
 
     private func prepare(_ params: JSON) throws(RPCError) -> Prepared {
         let plan = try ConfinementPlan(params)
-        guard var streams = Streams(), place(plan, streams) else { throw failure(ALMA_STAGE_START, ENOMEM) }
+        guard let joins = channel.take(plan.joins) else {
+            throw RPCError(code: -32602, message: "prepare came without its \(plan.joins) descriptors")
+        }
+        guard var streams = Streams(), place(plan, streams, joins) else { throw failure(ALMA_STAGE_START, ENOMEM) }
         let initPID = try enter(plan)
         if initPID == 0 { Operation.run(tool) }
         streams.closeToolEnds()
+        joins.forEach { close($0) }
         let pidfd = alma_pidfd_open(initPID)
         guard pidfd >= 0 else { throw failure(ALMA_STAGE_PID_NAMESPACE, errno) }
         let record = receiveRecord(streams.link)
@@ -78,7 +82,7 @@ final class Executor {
             views: plan.views.map(\.path))
     }
 
-    private func place(_ plan: ConfinementPlan, _ streams: Streams) -> Bool {
+    private func place(_ plan: ConfinementPlan, _ streams: Streams, _ joins: [Int32]) -> Bool {
         guard let filter = region.place(plan.toolFilter), let initFilter = region.place(plan.initFilter) else {
             return false
         }
@@ -91,6 +95,12 @@ final class Executor {
         tool.pointee.input = streams.toolInput
         tool.pointee.output = streams.toolOutput
         tool.pointee.diagnostics = streams.toolDiagnostics
+        withUnsafeMutableBytes(of: &tool.pointee.joins) { places in
+            for (place, join) in zip(places.bindMemory(to: Int32.self).indices, joins) {
+                places.storeBytes(of: join, toByteOffset: place * MemoryLayout<Int32>.size, as: Int32.self)
+            }
+        }
+        tool.pointee.join_count = Int32(joins.count)
         return true
     }
 

@@ -151,6 +151,8 @@ struct alma_tool {
     int32_t link; /* the tool's end, SOCK_SEQPACKET */
     int32_t error; /* the tool's end; closed by exec */
     int32_t input, output, diagnostics;
+    int32_t joins[4]; /* cgroup files, open for writing, in which init enters itself */
+    int32_t join_count;
     int32_t deny_tcp; /* Landlock refuses TCP too: no network */
     /* known at assign */
     const char *program; /* NULL: no exec, alma_tool_enter returns */

@@ -22,7 +22,7 @@ final class ExecutorClient: Sendable {
 
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix.
     static func start(
-        _ plan: RunPlan, filter: CompiledFilter, memoryIsSampled: Bool, host: EngineHost, owner: SpawnerClient.Owner
+        _ plan: RunPlan, filter: CompiledFilter, cgroup: Cgroup?, host: EngineHost, owner: SpawnerClient.Owner
     ) async throws(AlmaError) -> ExecutorClient {
         let descriptors: (channel: Int32, pidfd: Int32)
         do throws(SpawnerClient.Refused) { descriptors = try await host.spawner.spawn(as: owner) } catch {
@@ -32,8 +32,13 @@ final class ExecutorClient: Sendable {
         guard let channel = ExecutorChannel(adopting: descriptors.channel) else {
             throw AlmaError(.isolationUnavailable, "no more descriptors: raise `ulimit -n`")
         }
-        let params = prepareParams(plan, filter, memoryIsSampled: memoryIsSampled)
-        await channel.send(.request(prepareID, method: "prepare", params: params))
+        let joins = (cgroup?.joins ?? []).map { open($0, O_WRONLY | O_CLOEXEC) }
+        defer { joins.forEach { close($0) } }
+        guard joins.allSatisfy({ $0 >= 0 }) else {
+            throw AlmaError(.isolationUnavailable, "the cgroup of the task cannot be opened; run `alma doctor`")
+        }
+        let params = prepareParams(plan, filter, memoryIsSampled: cgroup == nil, joins: joins.count)
+        await channel.send(.request(prepareID, method: "prepare", params: params), with: joins)
         let raw = pidfd.withRaw { $0 }
         // Ends when the answer is there; else the executor dies and the channel with it.
         let watchdog = Task {
@@ -69,12 +74,14 @@ final class ExecutorClient: Sendable {
         self.initPID = initPID
     }
 
-    private static func prepareParams(_ plan: RunPlan, _ filter: CompiledFilter, memoryIsSampled: Bool) -> JSON {
+    private static func prepareParams(_ plan: RunPlan, _ filter: CompiledFilter, memoryIsSampled: Bool, joins: Int)
+        -> JSON
+    {
         let views = plan.profile.mounts.map { ["path": .string($0.path), "optional": .bool($0.optional)] as JSON }
         return [
             "protocol": 1, "views": .array(views), "tmp_bytes": .integer(plan.limits[.tmp] ?? 0),
             "tmp_files": .integer(plan.limits[.workspaceFiles] ?? 0), "network": .string(plan.network.rawValue),
-            "memory_sampled": .bool(memoryIsSampled),
+            "memory_sampled": .bool(memoryIsSampled), "cgroup_joins": JSON(joins),
             "tool_filter": .string(Base64.encode(filter.program)),
             "init_filter": .string(Base64.encode(FixedFilters.initFilter.program)),
             "executor_filter": .string(Base64.encode(FixedFilters.executorFilter.program)),

@@ -112,7 +112,10 @@ struct Cgroup: Sendable {
         return true
     }
 
-    /// Moves a process in, before it has started anything.
+    /// Files in which a process enters itself. Version 2 has none that work from inside: see `attach`.
+    var joins: [String] { mechanism == .cgroup1 ? directories.map { $0 + "/tasks" } : [] }
+
+    /// Moves a process in, before it has started anything. Slower than if it enters itself.
     func attach(_ pid: Int32) -> Bool { directories.allSatisfy { HostFile.write("\(pid)", to: $0 + "/cgroup.procs") } }
 
     /// What the kernel says: this process is in, and these are its limits.

@@ -47,7 +47,7 @@ final class RunSession: Sendable {
         let filter = try host.filters.filter(
             plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
         let executor = try await ExecutorClient.start(
-            plan, filter: filter, memoryIsSampled: cgroup == nil, host: host, owner: owner)
+            plan, filter: filter, cgroup: cgroup, host: host, owner: owner)
         control.started(executor)
         let (outcome, files) = try await run(
             executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
@@ -80,7 +80,7 @@ final class RunSession: Sendable {
     private func run(
         _ executor: ExecutorClient, workspace: RunWorkspace, mounts: [Int32], cgroup: Cgroup?, filter: CompiledFilter
     ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
-        if let cgroup, !cgroup.attach(executor.initPID) {
+        if let cgroup, cgroup.joins.isEmpty, !cgroup.attach(executor.initPID) {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
         }
         var facts = ResultBuilder.CgroupFacts()
