@@ -11,6 +11,7 @@ struct Spawner {
     func run() -> Never {
         if alma_is_privileged() == 0, alma_enter_host_view() != 0 { refuseEverything(errno) }
         let children = ChildReaper()
+        Rehearsal.run()
         channel.send(.notification(method: "ready", params: [:]))
         while children.waitForFrame(on: channel) {
             guard let message = channel.wait(), case .request(let id, let method, let params) = message else { break }
