@@ -6,7 +6,7 @@ import Testing
 struct TreeLimitTests {
     private static let hungry = """
         import mmap, time
-        block = mmap.mmap(-1, 1 << 30)
+        block = mmap.mmap(-1, 1 << 30, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         for i in range(0, 1 << 30, 4096): block[i] = 1
         print('had it all')
         """

@@ -152,7 +152,7 @@ struct SeccompTests {
             // mov eax, 20 (getpid); int 0x80; ret
             let code = """
                 import ctypes, mmap
-                m = mmap.mmap(-1, 4096, prot=7); m.write(b'\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3')
+                m = mmap.mmap(-1, 4096, flags=34, prot=7); m.write(b'\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3')
                 ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))()
                 print('alive')
                 """
