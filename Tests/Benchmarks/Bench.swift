@@ -43,6 +43,8 @@ struct Bench {
                 policy: try library.policy(named: "default")))
     }
 
+    func executorMemory() async throws -> Int? { try await ExecutorMemory.whileRunning(engine) }
+
     func close() async { await engine.close() }
 
     private struct Contender {

@@ -8,4 +8,6 @@ let options = BenchmarkOptions(CommandLine.arguments)
 let bench = try await Bench(options)
 let rows = try await bench.run()
 print(Report(rows: rows, rounds: options.rounds).text)
+let memory = try await bench.executorMemory().map { "\($0) KiB" } ?? "not known"
+print("PSS of an executor and its init while their task runs: \(memory)")
 await bench.close()
