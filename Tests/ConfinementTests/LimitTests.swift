@@ -253,9 +253,10 @@ struct StorageLimitTests {
             $0.workspace = .directory(workspace.path)
             $0.limits = Limits([.workspace: 1 << 20])
         }
-        #expect(result.stdout == "written\n")
+        // Whether it came to say "written" depends on when it was looked at.
         #expect(result.status == .killed)
         #expect(result.limit == .workspace)
+        #expect(result.usage.wallMilliseconds < 30_000)
         #expect(workspace.names == ["f"])
     }
 
