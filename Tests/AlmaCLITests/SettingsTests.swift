@@ -5,7 +5,7 @@ import Testing
 
 func surroundings(_ variables: [String: String], userID: UInt32 = 1000) -> Surroundings {
     Surroundings(
-        variable: { variables[$0] }, userID: userID, accountHome: "/home/account", directory: "/work",
+        variable: { variables[$0] }, userID: userID, accountHome: "/home/account", directory: "/here",
         executable: "/usr/local/bin/alma")
 }
 
@@ -20,7 +20,7 @@ struct SettingsTests {
         let all = ["ALMA_POLICY": "strict", "ALMA_SOCKET": "/run/e.sock", "ALMA_LOG_LEVEL": "debug"]
         let byFlag = try settings(["--policy", "open", "--socket", "f.sock", "--log-level", "error"], all)
         #expect(byFlag.policy == "open")
-        #expect(byFlag.socket == "/work/f.sock")
+        #expect(byFlag.socket == "/here/f.sock")
         #expect(byFlag.logLevel == .error)
         let byEnvironment = try settings([], all)
         #expect(byEnvironment.policy == "strict")
@@ -39,7 +39,7 @@ struct SettingsTests {
             (["HOME": "/home/u", "XDG_DATA_HOME": "/data"], 1000, "/data/alma"),
             (["HOME": "/home/u", "XDG_DATA_HOME": "data"], 1000, "/home/u/.local/share/alma"),
             (["HOME": "/root", "XDG_DATA_HOME": "/data"], 0, "/var/lib/alma"),
-            (["ALMA_HOME": "h/./x/"], 0, "/work/h/x"),
+            (["ALMA_HOME": "h/./x/"], 0, "/here/h/x"),
             (["ALMA_HOME": "", "HOME": "/home/u"], 1000, "/home/u/.local/share/alma"),
         ])
     func home(variables: [String: String], userID: UInt32, expected: String) throws {
@@ -58,8 +58,8 @@ struct SettingsTests {
 
     @Test("a policy with a slash or .yaml is a file of the caller's directory")
     func policy() throws {
-        #expect(try settings(["--policy", "my.yaml"], [:]).policy == "/work/my.yaml")
-        #expect(try settings(["--policy", "./my"], [:]).policy == "/work/my")
+        #expect(try settings(["--policy", "my.yaml"], [:]).policy == "/here/my.yaml")
+        #expect(try settings(["--policy", "./my"], [:]).policy == "/here/my")
         #expect(try settings(["--policy", "strict"], [:]).policy == "strict")
     }
 
