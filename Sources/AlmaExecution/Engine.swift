@@ -4,29 +4,6 @@ import AlmaSeccomp
 import CConfinement
 import Glibc
 
-/// A piece of output as it came from the program, in order within its stream.
-public struct OutputChunk: Sendable {
-    public enum Stream: String, Sendable { case stdout, stderr }
-    public var stream: Stream
-    public var bytes: [UInt8]
-
-    public init(stream: Stream, bytes: [UInt8]) {
-        self.stream = stream
-        self.bytes = bytes
-    }
-}
-
-/// How a run is connected to whoever asked for it. Each closure is awaited, so a slow one stalls the task.
-public struct RunConnections: Sendable {
-    /// The next piece of standard input; nil = end of input, not asked again. Absent = empty input.
-    public var input: (@Sendable () async -> [UInt8]?)?
-    public var output: (@Sendable (OutputChunk) async -> Void)?
-    /// An existing directory into which everything the task created or changed in its workspace is copied at the end.
-    public var copyOut: String?
-
-    public init() {}
-}
-
 /// Where an engine finds what it needs; all paths absolute.
 public struct EngineConfiguration: Sendable {
     /// ALMA's data directory; no workspace may touch it, except `home/workspaces/ID`.
@@ -35,20 +12,17 @@ public struct EngineConfiguration: Sendable {
     public var executor: String
     /// Further directories that no workspace may touch: sockets, policies, binaries.
     public var guarded: [String]
-    public var policy: Policy
 
-    public init(home: String, executor: String, guarded: [String], policy: Policy) {
+    public init(home: String, executor: String, guarded: [String]) {
         self.home = home
         self.executor = executor
         self.guarded = guarded
-        self.policy = policy
     }
 }
 
 /// Runs tools in sandboxes. One engine serves any number of calls at the same time; `close` ends all of them.
-public final class Engine: Sendable {
+public final class Engine: ToolEngine {
     private let registry: ToolRegistry
-    private let policy: Policy
     private let host: EngineHost
 
     public var tools: [ToolDescription] { registry.tools.map(\.description) }
@@ -67,7 +41,6 @@ public final class Engine: Sendable {
                     + "give these capabilities or run ALMA as an ordinary user")
         }
         registry = .builtIn
-        policy = configuration.policy
         let cgroups = CgroupHost.find()
         Cgroup.sweep(cgroups)
         host = EngineHost(
@@ -76,22 +49,25 @@ public final class Engine: Sendable {
             owners: OwnerPool(isPrivileged: isPrivileged), filters: CompiledFilterCache(), isPrivileged: isPrivileged)
     }
 
-    /// Runs one call to its end. Cancelling the surrounding Swift task cancels the run; the result is then `cancelled`.
-    /// - Throws: errors for what became no run: `tool.not_found`, `input.invalid`, `workspace.unsafe`,
-    ///   `workspace.not_found`, `isolation.unavailable`. Everything later is a result.
-    public func run(_ call: ToolCall, connections: RunConnections = .init()) async throws(AlmaError) -> ToolResult {
-        let start = ContinuousClock.now
+    public func check(_ call: ToolCall) throws(AlmaError) -> ToolDescription {
         let tool = try RunPlan.check(call, registry)
-        let id = RunID.make()
-        let stamp = PolicyStamp(name: policy.name, sha256: policy.sha256, rules: [], profile: tool.profile)
+        if case .directory(let path) = call.workspace { _ = try host.workspaces.pin(path) }
+        return tool.description
+    }
+
+    public func run(
+        _ order: RunOrder, connections: RunConnections = .init()
+    ) async throws(AlmaError) -> ToolResult {
+        let start = ContinuousClock.now
+        let tool = try RunPlan.check(order.call, registry)
         var result: ToolResult
         do throws(AlmaError) {
-            let plan = try RunPlan(id: id, call: call, tool: tool, policy: policy, stamp: stamp)
+            let plan = try RunPlan(order, tool: tool)
             result = try await perform(RunSession(plan: plan, connections: connections, host: host))
             result.environmentDropped = plan.environmentDropped
         } catch {
             guard !Self.becomesNoRun(error.code) else { throw error }
-            result = Self.refusal(error, id: id, tool: tool, call: call, stamp: stamp)
+            result = Self.refusal(error, of: order, tool: tool)
         }
         result.executionTime = ((ContinuousClock.now - start) / .microseconds(1)).rounded() / 1_000_000
         return result
@@ -113,18 +89,16 @@ public final class Engine: Sendable {
         [.inputInvalid, .workspaceUnsafe, .workspaceNotFound, .isolationUnavailable, .policyInvalid].contains(code)
     }
 
-    private static func refusal(
-        _ error: AlmaError, id: String, tool: Tool, call: ToolCall, stamp: PolicyStamp
-    ) -> ToolResult {
+    private static func refusal(_ error: AlmaError, of order: RunOrder, tool: Tool) -> ToolResult {
         let isDenied = error.code == .policyLimitExceeded
         var result = ToolResult(
-            status: isDenied ? .denied : .failed, runID: id, tool: tool.description.name, timeout: 0, policy: stamp)
+            status: isDenied ? .denied : .failed, runID: order.id, tool: tool.description.name, timeout: 0,
+            policy: order.stamp)
         result.error = error.message
         result.errorCode = error.code
         return result
     }
 
-    /// Ends every task and the spawner, and returns when all their processes are gone.
     public func close() async {
         await host.leftovers.finish()
         await host.spawner.close()

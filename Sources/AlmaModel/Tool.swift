@@ -11,6 +11,8 @@ public struct ToolDescription: Sendable, Equatable {
     public var aliases: [String]
     public var title: String
     public var level: ToolLevel
+    /// The profile that confines it when no rule names another.
+    public var profile: String
     public var description: String
     /// JSON Schemas of the input and of `result`; the input's is always of type object.
     public var inputSchema: JSON
@@ -19,13 +21,14 @@ public struct ToolDescription: Sendable, Equatable {
     public var examples: [JSON]
 
     public init(
-        name: String, aliases: [String] = [], title: String, level: ToolLevel, description: String, inputSchema: JSON,
-        outputSchema: JSON, examples: [JSON] = []
+        name: String, aliases: [String] = [], title: String, level: ToolLevel, profile: String, description: String,
+        inputSchema: JSON, outputSchema: JSON, examples: [JSON] = []
     ) {
         self.name = name
         self.aliases = aliases
         self.title = title
         self.level = level
+        self.profile = profile
         self.description = description
         self.inputSchema = inputSchema
         self.outputSchema = outputSchema

@@ -1,4 +1,4 @@
-import AlmaExecution
+import AlmaModel
 import Glibc
 import Synchronization
 

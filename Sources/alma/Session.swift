@@ -51,7 +51,7 @@ struct Session: Sendable {
         if settings.logLevel <= .debug { console.note("no coordinator is used: running by myself") }
         let streams = ProgramStreams(interruption: interruption)
         do {
-            let engine = try await Engine(settings.engineConfiguration(policy))
+            let engine = try await Engine(settings.engineConfiguration)
             let answer = await answer(engine, showing, streams)
             await engine.close()
             streams.drain()
@@ -71,7 +71,7 @@ struct Session: Sendable {
             if input { connections.input = { await streams.nextInput() } }
         }
         do throws(AlmaError) {
-            return .success(try await engine.run(call, connections: connections))
+            return .success(try await engine.runUndecided(call, policy, connections: connections))
         } catch {
             return .failure(error)
         }

@@ -56,12 +56,12 @@ struct Settings: Sendable, Equatable {
         return level
     }
 
-    func engineConfiguration(_ policy: Policy) -> EngineConfiguration {
+    var engineConfiguration: EngineConfiguration {
         // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
         let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
         return EngineConfiguration(
             home: home, executor: executor,
-            guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile, policy: policy)
+            guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
     }
 }
 

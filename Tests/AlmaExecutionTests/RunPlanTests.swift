@@ -99,11 +99,10 @@ struct RunPlanTests {
     @Test("needs a profile for the tool in the policy")
     func noProfile() throws {
         let call = toolCall("calculator", ["expression": "1"])
-        let tool = try RunPlan.check(call, .builtIn)
         let policy = Policy(name: "empty", description: "", sha256: "", profiles: [:])
-        let stamp = PolicyStamp(name: "", sha256: "", rules: [], profile: "")
+        let decision = Decision(effect: .allow, rules: [], reason: "", profile: "files")
         let error = #expect(throws: AlmaError.self) {
-            try RunPlan(id: "", call: call, tool: tool, policy: policy, stamp: stamp)
+            try RunOrder(id: "", call: call, policy: policy, decision: decision)
         }
         #expect(error?.message == "policy empty has no profile files, which calculator needs")
     }

@@ -48,9 +48,9 @@ func testProfile(_ change: (inout SandboxProfile) -> Void = { _ in }) -> Sandbox
 /// The plan of a call, with one profile for all tools.
 func plan(_ call: ToolCall, _ profile: SandboxProfile = testProfile()) throws -> RunPlan {
     let tool = try RunPlan.check(call, .builtIn)
-    let policy = Policy(name: "policy", description: "", sha256: "", profiles: [tool.profile: profile])
-    let stamp = PolicyStamp(name: policy.name, sha256: policy.sha256, rules: [], profile: tool.profile)
-    return try RunPlan(id: "id", call: call, tool: tool, policy: policy, stamp: stamp)
+    let policy = Policy(name: "policy", description: "", sha256: "", profiles: [tool.description.profile: profile])
+    let decision = Decision(effect: .allow, rules: [], reason: "", profile: tool.description.profile)
+    return try RunPlan(RunOrder(id: "id", call: call, policy: policy, decision: decision), tool: tool)
 }
 
 func toolCall(_ tool: String, _ input: JSON, _ change: (inout ToolCall) -> Void = { _ in }) -> ToolCall {

@@ -72,8 +72,8 @@ struct ToolResultTests {
     @Test("a tool shows itself to people's scripts and to models")
     func tool() {
         let tool = ToolDescription(
-            name: "t", aliases: ["u"], title: "T", level: .readOnly, description: "Does.",
-            inputSchema: ["type": "object"],
+            name: "t", aliases: ["u"], title: "T", level: .readOnly, profile: "p",
+            description: "Does.", inputSchema: ["type": "object"],
             outputSchema: [:], examples: [["a": 1]])
         #expect(
             tool.json.compact == #"{"name":"t","title":"T","description":"Does.","level":"read_only","aliases":["u"],"#

@@ -24,6 +24,7 @@ struct BenchmarkOptions {
 struct Bench {
     private let options: BenchmarkOptions
     private let engine: Engine
+    private let policy: Policy
 
     private static let view = [
         "--ro-bind", "/usr", "/usr", "--symlink", "usr/bin", "/bin", "--symlink", "usr/lib", "/lib", "--symlink",
@@ -37,13 +38,12 @@ struct Bench {
     init(_ options: BenchmarkOptions) async throws {
         self.options = options
         let library = PolicyLibrary(configDirectory: "/nonexistent", shareDirectory: "/nonexistent")
+        policy = try library.policy(named: "default")
         engine = try await Engine(
-            EngineConfiguration(
-                home: "/nonexistent", executor: options.executor, guarded: [],
-                policy: try library.policy(named: "default")))
+            EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: []))
     }
 
-    func executorMemory() async throws -> Int? { try await ExecutorMemory.whileRunning(engine) }
+    func executorMemory() async throws -> Int? { try await ExecutorMemory.whileRunning(engine, policy) }
 
     func close() async { await engine.close() }
 
@@ -96,7 +96,9 @@ struct Bench {
 
     private func call(_ tool: String, _ input: JSON) async throws -> Double {
         var status: RunStatus?
-        let time = try await milliseconds { status = try await engine.run(ToolCall(tool: tool, input: input)).status }
+        let time = try await milliseconds {
+            status = try await engine.runUndecided(ToolCall(tool: tool, input: input), policy).status
+        }
         guard status == .ok else { throw AlmaError(.runFailed, "\(tool) gave \(status?.rawValue ?? "nothing")") }
         return time
     }

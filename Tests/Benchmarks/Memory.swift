@@ -1,17 +1,18 @@
 import AlmaExecution
 import AlmaModel
+import AlmaPolicy
 import Glibc
 
 /// What an executor and its init hold while their task runs, found from outside by their parents.
 enum ExecutorMemory {
     /// KiB of proportional set size, executor and init together; nil where the kernel does not say.
-    static func whileRunning(_ engine: Engine) async throws -> Int? {
+    static func whileRunning(_ engine: Engine, _ policy: Policy) async throws -> Int? {
         let (started, start) = AsyncStream<Void>.makeStream()
         var connections = RunConnections()
         connections.output = { _ in start.yield() }
         let running = Task { [connections] in
-            try await engine.run(
-                ToolCall(tool: "shell", input: ["command": "echo; exec sleep 600"]), connections: connections)
+            try await engine.runUndecided(
+                ToolCall(tool: "shell", input: ["command": "echo; exec sleep 600"]), policy, connections: connections)
         }
         for await _ in started { break }
         let spawner = children(of: getpid()).first

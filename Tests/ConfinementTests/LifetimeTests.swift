@@ -161,7 +161,7 @@ struct LifetimeTests {
         _ = try? await run.value
         #expect(await Host.eventually { HostProcess.marked(marker).isEmpty })
         #expect(await Host.eventually { family.spawner["State"] == nil })
-        await #expect(throws: AlmaError.self) { try await engine.run(call) }
+        await #expect(throws: AlmaError.self) { try await engine.runUndecided(call, Sandbox.policy.get()) }
     }
 }
 

@@ -24,17 +24,12 @@ struct RunPlan: Sendable {
     }
 
     /// - Throws: what ends the run before it starts, as `denied` or `failed`.
-    init(id: String, call: ToolCall, tool: Tool, policy: Policy, stamp: PolicyStamp) throws(AlmaError) {
-        guard let profile = policy.profiles[tool.profile] else {
-            throw AlmaError(
-                .policyInvalid,
-                "policy \(policy.name) has no profile \(tool.profile), which \(tool.description.name) needs")
-        }
-        self.id = id
-        self.call = call
+    init(_ order: RunOrder, tool: Tool) throws(AlmaError) {
+        id = order.id
+        call = order.call
         self.tool = tool
-        self.profile = profile
-        self.policy = stamp
+        profile = order.profile
+        policy = order.stamp
         task = try tool.task(call, profile)
         limits = try Self.limits(call, task, profile)
         network = call.network ?? profile.network

@@ -7,7 +7,7 @@ extension ToolDescription {
     ]
 
     static let fileRead = ToolDescription(
-        name: "file_read", title: "Read a file", level: .readOnly,
+        name: "file_read", title: "Read a file", level: .readOnly, profile: "files",
         description: """
             Reads a file, or some of its lines. At most 8 MiB come back; truncated says that the file goes on. \
             Symbolic links are never followed.
@@ -31,7 +31,7 @@ extension ToolDescription {
         examples: [["path": "notes.txt"], ["path": "src/main.py", "offset": 100, "limit": 50]])
 
     static let fileWrite = ToolDescription(
-        name: "file_write", title: "Write a file", level: .privileged,
+        name: "file_write", title: "Write a file", level: .privileged, profile: "files",
         description: """
             Gives a file new content, in one step: whoever reads it sees the old or the new content, never a part. \
             An existing file keeps its mode. Give content or base64, not both.
@@ -54,7 +54,7 @@ extension ToolDescription {
         ])
 
     static let fileEdit = ToolDescription(
-        name: "file_edit", title: "Edit a file", level: .privileged,
+        name: "file_edit", title: "Edit a file", level: .privileged, profile: "files",
         description: """
             Replaces pieces of a UTF-8 text file of at most 8 MiB, in order, all of them or none, and answers with a \
             unified diff. The old text of an edit must occur exactly once, unless all is true.
@@ -81,7 +81,7 @@ extension ToolDescription {
     ])
 
     static let fileMove = ToolDescription(
-        name: "file_move", title: "Move a file or directory", level: .privileged,
+        name: "file_move", title: "Move a file or directory", level: .privileged, profile: "files",
         description: "Gives a file, a directory or a symbolic link (itself, not its target) a new path.",
         inputSchema: InputSchema.object([
             InputSchema.path("What to move"),
@@ -95,7 +95,7 @@ extension ToolDescription {
         examples: [["path": "draft.txt", "to": "final.txt"]])
 
     static let fileDelete = ToolDescription(
-        name: "file_delete", title: "Delete a file or directory", level: .privileged,
+        name: "file_delete", title: "Delete a file or directory", level: .privileged, profile: "files",
         description: """
             Deletes a file, an empty directory or a symbolic link (itself, not its target); with recursive a \
             directory with everything in it. The workspace itself cannot be deleted.
@@ -110,7 +110,7 @@ extension ToolDescription {
         examples: [["path": "old.txt"], ["path": "build", "recursive": true]])
 
     static let makeDirectory = ToolDescription(
-        name: "make_directory", title: "Make a directory", level: .privileged,
+        name: "make_directory", title: "Make a directory", level: .privileged, profile: "files",
         description: "Creates a directory, by default with those above it. One that exists already is fine.",
         inputSchema: InputSchema.object([
             InputSchema.path("The directory"),
@@ -124,7 +124,7 @@ extension ToolDescription {
 
 extension ToolDescription {
     static let fileList = ToolDescription(
-        name: "file_list", title: "List files", level: .readOnly,
+        name: "file_list", title: "List files", level: .readOnly, profile: "files",
         description: """
             Lists what a directory holds, sorted by path. Symbolic links are shown, never followed; bytes of a name \
             that are not UTF-8 appear as U+FFFD.
@@ -149,7 +149,7 @@ extension ToolDescription {
     ])
 
     static let fileSearch = ToolDescription(
-        name: "file_search", title: "Search files", level: .readOnly,
+        name: "file_search", title: "Search files", level: .readOnly, profile: "files",
         description: """
             Finds lines that match a regular expression, in files whose names match a glob; with only a glob, finds \
             files. Give at least one of both. Binary files and files of more than 8 MiB are passed over.

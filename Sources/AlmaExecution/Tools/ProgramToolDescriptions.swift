@@ -22,7 +22,7 @@ extension ToolDescription {
     ]
 
     static let python = ToolDescription(
-        name: "python", aliases: ["python_executor"], title: "Python", level: .safeExecute,
+        name: "python", aliases: ["python_executor"], title: "Python", level: .safeExecute, profile: "python",
         description: "Runs a Python program in a fresh sandbox; its working directory is /workspace.",
         inputSchema: [
             "type": "object",
@@ -41,7 +41,7 @@ extension ToolDescription {
         outputSchema: programOutput, examples: [["code": "print(6*7)"]])
 
     static let javascript = ToolDescription(
-        name: "javascript", title: "JavaScript", level: .safeExecute,
+        name: "javascript", title: "JavaScript", level: .safeExecute, profile: "javascript",
         description: "Runs a JavaScript program with Node.js in a fresh sandbox; its working directory is /workspace.",
         inputSchema: [
             "type": "object",
@@ -55,7 +55,7 @@ extension ToolDescription {
         outputSchema: programOutput, examples: [["code": "console.log(6*7)"]])
 
     static let shell = ToolDescription(
-        name: "shell", aliases: ["shell_executor"], title: "Shell", level: .privileged,
+        name: "shell", aliases: ["shell_executor"], title: "Shell", level: .privileged, profile: "shell",
         description: "Runs a shell command, or a program by its arguments without a shell, in a fresh sandbox.",
         inputSchema: [
             "type": "object",
@@ -74,7 +74,7 @@ extension ToolDescription {
 
 extension ToolDescription {
     static let calculator = ToolDescription(
-        name: "calculator", aliases: ["math_calculator"], title: "Calculator", level: .safeExecute,
+        name: "calculator", aliases: ["math_calculator"], title: "Calculator", level: .safeExecute, profile: "files",
         description: """
             Computes an arithmetic expression written as in Python: + - * / // % ** and parentheses, numbers such as \
             42, 1e3 and 0xff, the constants pi, e and tau, and the functions sqrt, sin, cos, tan, asin, acos, atan, \

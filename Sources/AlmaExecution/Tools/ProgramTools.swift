@@ -2,7 +2,7 @@ import AlmaModel
 import AlmaPolicy
 
 extension Tool {
-    static let python = Tool(description: .python, profile: "python") { call, profile throws(AlmaError) in
+    static let python = Tool(description: .python) { call, profile throws(AlmaError) in
         try refuseNUL(call.input, ["file", "args"], of: "python")
         let interpreter = try interpreter("python", profile, package: "python3")
         let isIsolated = call.input["environment"] == "isolated"
@@ -14,7 +14,7 @@ extension Tool {
             timeout: timeout(call.input), usesWorkspace: !isIsolated)
     }
 
-    static let javascript = Tool(description: .javascript, profile: "javascript") { call, profile throws(AlmaError) in
+    static let javascript = Tool(description: .javascript) { call, profile throws(AlmaError) in
         try refuseNUL(call.input, ["file", "args"], of: "javascript")
         let interpreter = try interpreter("javascript", profile, package: "nodejs")
         let source = Source(call, code: "code", name: "code.js", shownAs: "[eval]")
@@ -24,7 +24,7 @@ extension Tool {
             timeout: timeout(call.input))
     }
 
-    static let shell = Tool(description: .shell, profile: "shell") { call, profile throws(AlmaError) in
+    static let shell = Tool(description: .shell) { call, profile throws(AlmaError) in
         try refuseNUL(call.input, ["command", "argv"], of: "shell")
         let arguments: [String]
         let program: String

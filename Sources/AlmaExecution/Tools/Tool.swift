@@ -17,10 +17,9 @@ struct ToolTask: Sendable {
     var usesWorkspace = true
 }
 
-/// A tool that is built in: what callers see of it, the profile it runs in, and how its input becomes a task.
+/// A tool that is built in: what callers see of it, and how its input becomes a task.
 struct Tool: Sendable {
     var description: ToolDescription
-    var profile: String
     /// - Throws: errors that the caller can mend, for example `tool.unavailable`.
     var task: @Sendable (_ call: ToolCall, _ profile: SandboxProfile) throws(AlmaError) -> ToolTask
 }
@@ -53,7 +52,7 @@ struct ToolRegistry: Sendable {
 extension Tool {
     /// A tool that one of the executor's operations of the same name carries out.
     static func operation(_ description: ToolDescription) -> Tool {
-        Tool(description: description, profile: "files") { call, _ throws(AlmaError) in
+        Tool(description: description) { call, _ throws(AlmaError) in
             ToolTask(work: .operation(description.name, input: call.input))
         }
     }
