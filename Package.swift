@@ -13,6 +13,9 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -30,11 +33,29 @@ let package = Package(
             name: "AlmaExecution",
             dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "CConfinement"],
             resources: [.embedInCode("Runners/run.py")]),
+        .target(
+            name: "AlmaStore",
+            dependencies: [
+                "AlmaModel", .product(name: "GRDB", package: "GRDB.swift"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ]),
+        .target(
+            name: "AlmaCoordinator",
+            dependencies: [
+                "AlmaModel", "AlmaPolicy", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+            ]),
+        .target(
+            name: "AlmaSocket",
+            dependencies: [
+                "AlmaModel", "AlmaWire", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
+            ]),
         .target(name: "AlmaDoctor", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
         .executableTarget(
             name: "alma",
             dependencies: [
-                "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaDoctor",
+                "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaDoctor", "AlmaStore", "AlmaCoordinator", "AlmaSocket",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -67,6 +88,9 @@ let package = Package(
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
         .testTarget(
             name: "AlmaSeccompTests", dependencies: ["AlmaSeccomp", "AlmaModel", "AlmaPolicy", "CSeccompProbe"]),
+        .testTarget(name: "AlmaStoreTests", dependencies: ["AlmaStore", "AlmaModel"]),
+        .testTarget(name: "AlmaCoordinatorTests", dependencies: ["AlmaCoordinator", "AlmaModel", "AlmaPolicy"]),
+        .testTarget(name: "AlmaSocketTests", dependencies: ["AlmaSocket", "AlmaModel", "AlmaWire", "AlmaCoordinator"]),
         .testTarget(name: "AlmaDoctorTests", dependencies: ["AlmaDoctor", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]

@@ -1,0 +1,26 @@
+import AlmaModel
+
+/// One call as a transport hands it over: the call itself and how the caller wants it treated.
+public struct CallRequest: Sendable {
+    public var call: ToolCall
+    /// Names of variables in `call.environment` whose values are never stored, logged or shown.
+    public var secrets: Set<String> = []
+    public var input: StandardInput = .empty
+    public var conversation: String?
+    /// Milliseconds for everything, waiting included; nil = no such bound.
+    public var timeout: Int64?
+    /// A policy by name instead of the one in force; superusers only.
+    public var policy: String?
+    /// A directory into which what the task made is copied at the end.
+    public var copyOut: String?
+
+    /// Where the program's standard input comes from.
+    public enum StandardInput: Sendable {
+        case empty
+        case bytes([UInt8])
+        /// Pieces follow, through `Coordinator.feed`.
+        case open
+    }
+
+    public init(_ call: ToolCall) { self.call = call }
+}
