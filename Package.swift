@@ -48,7 +48,7 @@ let package = Package(
         .target(
             name: "AlmaSocket",
             dependencies: [
-                "AlmaModel", "AlmaWire", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
+                "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "AlmaDoctor", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),

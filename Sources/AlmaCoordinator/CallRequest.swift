@@ -13,6 +13,11 @@ public struct CallRequest: Sendable {
     public var policy: String?
     /// A directory into which what the task made is copied at the end.
     public var copyOut: String?
+    /// Somebody waits for the answer right now.
+    public var isInteractive = true
+    public var urgency = Urgency.normal
+    /// Whether the call may wait for a person's approval; otherwise it is denied when the policy asks.
+    public var waitsForApproval = true
 
     /// Where the program's standard input comes from.
     public enum StandardInput: Sendable {
@@ -22,5 +27,20 @@ public struct CallRequest: Sendable {
         case open
     }
 
+    public enum Urgency: String, Sendable, CaseIterable { case low, normal, high }
+
     public init(_ call: ToolCall) { self.call = call }
+
+    /// From 4 to 12; the highest runs first.
+    func priority(of caller: Caller) -> Int {
+        var priority = 5
+        if caller.role == .superuser { priority += 3 }
+        if isInteractive { priority += 2 }
+        switch urgency {
+        case .high: priority += 2
+        case .normal: break
+        case .low: priority -= 1
+        }
+        return priority
+    }
 }

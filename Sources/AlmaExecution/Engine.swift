@@ -55,6 +55,8 @@ public final class Engine: ToolEngine {
         return tool.description
     }
 
+    public func fingerprint(_ call: ToolCall) -> String? { nil }
+
     public func run(
         _ order: RunOrder, connections: RunConnections = .init()
     ) async throws(AlmaError) -> ToolResult {

@@ -3,6 +3,8 @@ public struct AlmaError: Error, Sendable, Equatable {
     public var code: ErrorCode
     public var message: String
     public var details: [Detail]
+    /// When it makes sense to try again; nil = not by itself.
+    public var retryAfterMilliseconds: Int64?
 
     /// One thing that is wrong, for example one bad field of an input.
     public struct Detail: Sendable, Equatable {

@@ -50,7 +50,7 @@ public struct DeniedCall: Sendable, Equatable {
         self.inferred = inferred
     }
 
-    var json: JSON {
+    public var json: JSON {
         var members: [JSON.Member] = [
             .init("kind", .string(kind)), .init("name", .string(name)), .init("count", .integer(count)),
             .init("rule", .string(rule)), .init("hint", .string(hint)),
@@ -118,6 +118,8 @@ public struct ToolResult: Sendable {
     public var environmentDropped: [String] = []
     public var isolation = Isolation.nothing
     public var policy: PolicyStamp
+    /// Nothing ran: the answer to the same call before was given again.
+    public var isCached = false
 
     public init(status: RunStatus, runID: String, tool: String, timeout: Double, policy: PolicyStamp) {
         self.status = status
@@ -138,6 +140,11 @@ public struct ToolResult: Sendable {
     }
 
     private var metadata: JSON {
+        guard isCached, case .object(let members) = plainMetadata else { return plainMetadata }
+        return .object(members + [.init("cached", true)])
+    }
+
+    private var plainMetadata: JSON {
         [
             "run_id": .string(runID), "tool": .string(tool), "status": .string(status.rawValue),
             "error_code": errorCode.map { .string($0.rawValue) } ?? .null, "timeout": .number(timeout),

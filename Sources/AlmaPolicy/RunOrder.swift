@@ -30,6 +30,9 @@ public protocol ToolEngine: Sendable {
     /// - Throws: `tool.not_found`, `input.invalid`, `workspace.unsafe`, `workspace.not_found`.
     func check(_ call: ToolCall) throws(AlmaError) -> ToolDescription
 
+    /// What the result of a call to a pure tool depends on, besides policy and profile; nil for other calls.
+    func fingerprint(_ call: ToolCall) -> String?
+
     /// Runs one call to its end. Cancelling the surrounding Swift task cancels the run; the result is then `cancelled`.
     /// - Throws: errors for what became no run: those of `check`, `isolation.unavailable`, `policy.invalid`.
     ///   Everything later is a result.

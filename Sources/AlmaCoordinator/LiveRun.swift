@@ -1,0 +1,149 @@
+import AlmaModel
+import AlmaPolicy
+import Synchronization
+
+/// Where a run's events go while they happen. Awaited, so a slow receiver stalls the run.
+public typealias EventSink = @Sendable (RunEvent) async -> Void
+
+/// How a run ended.
+struct RunOutcome: Sendable {
+    /// The ToolResult as the caller sees it.
+    var result: JSON
+    /// Set when it became no run after all; `result` says it as a result.
+    var error: AlmaError?
+}
+
+/// A run from its admission to its end.
+final class LiveRun: Sendable {
+    let id: String
+    let caller: Caller
+    let request: CallRequest
+    let tool: ToolDescription
+    let decision: Decision
+    let policy: Policy
+    let created: ContinuousClock.Instant
+    /// What an approval of this call is bound to; also how the audit names the call.
+    let callHash: String
+    let redactor: Redactor
+    let journal: RunJournal
+    let input: InputChannel?
+    let outcome = Latch<RunOutcome>()
+    private let work = Mutex<Work>(.none)
+
+    private enum Work {
+        case none
+        case cancelled
+        case going(Task<Void, Never>)
+    }
+
+    init(
+        id: String, request: CallRequest, caller: Caller, tool: ToolDescription, decision: Decision, policy: Policy,
+        journal: RunJournal, redactor: Redactor
+    ) {
+        self.id = id
+        self.request = request
+        self.caller = caller
+        self.tool = tool
+        self.decision = decision
+        self.policy = policy
+        self.journal = journal
+        self.redactor = redactor
+        created = .now
+        callHash = ApprovalDesk.hash(request.call, tool: tool.name, policySHA256: policy.sha256)
+        if case .open = request.input { input = InputChannel() } else { input = nil }
+    }
+
+    var stamp: PolicyStamp {
+        PolicyStamp(name: policy.name, sha256: policy.sha256, rules: decision.rules, profile: decision.profile)
+    }
+
+    /// The moment at which the caller wants an answer at the latest.
+    var deadline: ContinuousClock.Instant? {
+        request.timeout.map { created + .milliseconds($0) }
+    }
+
+    /// Starts the work in a task of its own, which `finish` awaits.
+    func start(_ body: @escaping @Sendable () async -> Void) {
+        work.withLock { work in
+            let task = Task { await body() }
+            if case .cancelled = work { task.cancel() }
+            work = .going(task)
+        }
+    }
+
+    /// Returns when the work is over.
+    func finish() async {
+        let task: Task<Void, Never>? = work.withLock { if case .going(let task) = $0 { task } else { nil } }
+        await task?.value
+    }
+
+    /// May be called at any time, from anywhere, more than once.
+    func cancel() {
+        let task: Task<Void, Never>? = work.withLock { work in
+            if case .going(let task) = work { return task }
+            work = .cancelled
+            return nil
+        }
+        task?.cancel()
+    }
+
+    /// A result with what is known before anything has run.
+    func result(_ status: RunStatus, _ code: ErrorCode, _ message: String) -> ToolResult {
+        var result = ToolResult(status: status, runID: id, tool: tool.name, timeout: 0, policy: stamp)
+        result.error = message
+        result.errorCode = code
+        result.executionTime = ((ContinuousClock.now - created) / .microseconds(1)).rounded() / 1_000_000
+        return result
+    }
+
+    /// The result of a run that never got so far as to start: its time passed, or it was cancelled.
+    var unstarted: ToolResult {
+        guard let deadline, deadline <= .now else {
+            return result(.cancelled, .runCancelled, "cancelled before it started")
+        }
+        var result = result(.timeout, .runTimeout, "its time passed before it could start")
+        result.limit = .wall
+        return result
+    }
+
+    /// Milliseconds of wall time when only `left` remain: never more than input, call or profile give.
+    func wallTime(within left: Int64) -> Int64? {
+        let asked = [request.call.limits[.wall], request.call.input["timeout"]?.double.map { Int64($0 * 1000) }]
+            .compactMap { $0 }.min()
+        guard let given = asked ?? policy.profiles[decision.profile]?.limits[.wall] else { return left }
+        return left < given ? left : request.call.limits[.wall]
+    }
+
+    func finishedData(_ result: ToolResult) -> JSON {
+        [
+            "status": .string(result.status.rawValue), "success": .bool(result.success),
+            "error": result.error.map(JSON.string) ?? .null,
+            "error_code": result.errorCode.map { .string($0.rawValue) } ?? .null,
+            "return_code": result.result["return_code"] ?? .null, "execution_time": .number(result.executionTime),
+        ]
+    }
+}
+
+extension Approval {
+    var eventData: JSON {
+        [
+            "approval_id": .string(id), "tool": .string(tool), "reason": .string(reason), "rules": JSON(rules),
+            "input": input, "expires": .string(expires.description),
+        ]
+    }
+}
+
+extension ApprovalDesk.Outcome {
+    func eventData(_ id: String) -> JSON {
+        let (decision, user): (String, String?) =
+            switch self {
+            case .approved(let user): ("approve", user)
+            case .denied(let user): ("deny", user)
+            case .expired: ("expired", nil)
+            case .withdrawn: ("withdrawn", nil)
+            }
+        return [
+            "approval_id": .string(id), "decision": .string(decision), "by": user.map(JSON.string) ?? .null,
+        ]
+    }
+}
