@@ -14,10 +14,7 @@ final class InputChannel: Sendable {
 
     private let state = Mutex(State())
 
-    /// Bytes that may lie here before givers wait.
-    private static let mark = 256 << 10
-
-    /// Hands bytes over; waits while much lies here untaken.
+    /// Hands bytes over; returns when they are taken.
     /// - Returns: false when the input was ended before, or nobody takes any more.
     func give(_ bytes: [UInt8], isLast: Bool) async -> Bool {
         let isTaken = state.withLock { state in
@@ -30,7 +27,7 @@ final class InputChannel: Sendable {
         serve()
         await withCheckedContinuation { giver in
             let mayGo = state.withLock { state in
-                if state.buffer.count <= Self.mark || state.isClosed { return true }
+                if state.buffer.isEmpty || state.isClosed { return true }
                 state.givers.append(giver)
                 return false
             }
