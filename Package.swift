@@ -51,11 +51,11 @@ let package = Package(
                 "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "AlmaDoctor", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
+        .target(name: "AlmaHost", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
         .executableTarget(
             name: "alma",
             dependencies: [
-                "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaDoctor", "AlmaStore", "AlmaCoordinator", "AlmaSocket",
+                "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaHost", "AlmaStore", "AlmaCoordinator", "AlmaSocket",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(
@@ -74,7 +74,7 @@ let package = Package(
             dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution"], path: "Tests/Benchmarks", exclude: ["run"]),
         .target(name: "CSeccompProbe", path: "Tests/Support/CSeccompProbe"),
         .testTarget(
-            name: "AlmaCLITests", dependencies: ["alma", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
+            name: "AlmaCLITests", dependencies: ["alma", "AlmaHost", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),
         .testTarget(
             name: "ConfinementTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "CConfinement"]),
@@ -91,7 +91,7 @@ let package = Package(
         .testTarget(name: "AlmaStoreTests", dependencies: ["AlmaStore", "AlmaModel"]),
         .testTarget(name: "AlmaCoordinatorTests", dependencies: ["AlmaCoordinator", "AlmaModel", "AlmaPolicy"]),
         .testTarget(name: "AlmaSocketTests", dependencies: ["AlmaSocket", "AlmaModel", "AlmaWire", "AlmaCoordinator"]),
-        .testTarget(name: "AlmaDoctorTests", dependencies: ["AlmaDoctor", "AlmaModel", "AlmaPolicy"]),
+        .testTarget(name: "AlmaHostTests", dependencies: ["AlmaHost", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]
 )

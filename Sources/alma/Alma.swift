@@ -1,4 +1,7 @@
+import AlmaHost
+import AlmaModel
 import ArgumentParser
+import Glibc
 
 let almaVersion = "0.1.0"
 
@@ -14,4 +17,20 @@ struct Alma: ParsableCommand {
             """,
         version: "alma \(almaVersion)",
         subcommands: [Run.self, Call.self, Tools.self, DoctorVerb.self, Version.self])
+}
+
+struct Version: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Print the version.", discussion: "Example: alma version --json")
+
+    @Flag(help: "One JSON object on standard output.")
+    var json = false
+
+    func perform(in surroundings: Surroundings) throws -> Outcome {
+        let text =
+            json
+            ? JSON.object([.init("name", "alma"), .init("version", .string(almaVersion))]).compact
+            : "alma \(almaVersion)"
+        return .done(StandardDescriptors.write(text + "\n", to: STDOUT_FILENO) ? 0 : 125)
+    }
 }

@@ -1,11 +1,8 @@
+import AlmaExecution
+import AlmaHost
 import ArgumentParser
 
-enum LogLevel: String, CaseIterable, Comparable, ExpressibleByArgument {
-    case trace, debug, info, notice, warning, error, critical
-
-    private var rank: Int { LogLevel.allCases.firstIndex(of: self) ?? 0 }
-    static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
-}
+extension LogLevel: ExpressibleByArgument {}
 
 struct CommonOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The coordinator's socket.", valueName: "path"))
@@ -22,4 +19,16 @@ struct CommonOptions: ParsableArguments {
 
     @Option(help: ArgumentHelp("How much ALMA tells about itself.", valueName: "level"))
     var logLevel: LogLevel?
+
+    var flags: Settings.Flags { Settings.Flags(socket: socket, policy: policy, logLevel: logLevel) }
+}
+
+extension Settings {
+    var engineConfiguration: EngineConfiguration {
+        // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
+        let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
+        return EngineConfiguration(
+            home: home, executor: executor,
+            guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
+    }
 }

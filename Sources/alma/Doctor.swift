@@ -1,4 +1,4 @@
-import AlmaDoctor
+import AlmaHost
 import AlmaModel
 import AlmaPolicy
 import ArgumentParser
@@ -17,12 +17,12 @@ struct DoctorVerb: Verb {
     @OptionGroup var common: CommonOptions
 
     func perform(in surroundings: Surroundings) throws -> Outcome {
-        let settings = try Settings(common, surroundings)
+        let settings = try Settings(common.flags, surroundings)
         let facts = HostProbe.facts(
             executor: settings.executor, home: settings.home, policyName: settings.policy,
             policy: Result { () throws(AlmaError) in try loadPolicy(settings) })
         let report = Doctor.report(on: facts)
-        let coloured = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+        let coloured = Console.showsColours(on: STDOUT_FILENO)
         let text =
             common.json
             ? Console.json(report.json, oneLine: true) : Self.text(report, coloured: coloured, briefly: common.quiet)

@@ -1,3 +1,4 @@
+import AlmaHost
 import AlmaModel
 
 /// Exit statuses that scripts rely on.
@@ -27,6 +28,14 @@ enum ExitStatus {
         if let signal = result.signal { return 128 + signal }
         guard let code = result.result["return_code"]?.integer, (1...255).contains(code) else { return 1 }
         return Int32(code)
+    }
+}
+
+extension Console {
+    /// Tells an error and gives its exit status.
+    func report(_ error: any Error) -> Int32 {
+        tell(error)
+        return ExitStatus.of(error)
     }
 }
 

@@ -1,3 +1,4 @@
+import AlmaHost
 import AlmaModel
 
 /// What a program file is written in.

@@ -1,3 +1,4 @@
+import AlmaHost
 import AlmaModel
 
 /// The tool call that a `run` comes to.

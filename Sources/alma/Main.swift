@@ -1,3 +1,4 @@
+import AlmaHost
 import AlmaModel
 import Glibc
 

@@ -1,4 +1,5 @@
 import AlmaExecution
+import AlmaHost
 import AlmaModel
 import AlmaPolicy
 import Glibc
@@ -22,7 +23,7 @@ struct Session: Sendable {
     var oneLine: Bool
 
     init(_ common: CommonOptions, _ sandbox: SandboxOptions, _ call: ToolCall, _ surroundings: Surroundings) throws {
-        settings = try Settings(common, surroundings)
+        settings = try Settings(common.flags, surroundings)
         console = Console(quiet: common.quiet)
         oneLine = common.json
         self.call = call

@@ -1,4 +1,5 @@
 import AlmaExecution
+import AlmaHost
 import AlmaModel
 import ArgumentParser
 import Glibc
@@ -29,9 +30,8 @@ struct Tools: Verb {
         case .openAI: return Console.json(["tools": .array(tools.map(\.openAIFunction))])
         case .table: break
         }
-        let width = tools.map(\.name.count).max() ?? 0
-        return tools.map { tool in
-            [tool.name.padded(to: width), tool.level.rawValue.padded(to: 12), tool.description].joined(separator: "  ")
-        }.map { Visible.text($0) }.joined(separator: "\n")
+        var table = Table()
+        for tool in tools { table.add([tool.name, tool.level.rawValue, tool.description]) }
+        return table.text(width: Table.terminalWidth)
     }
 }

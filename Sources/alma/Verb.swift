@@ -1,6 +1,6 @@
+import AlmaHost
 import AlmaModel
 import ArgumentParser
-import Glibc
 
 /// One word of the command line. Everything that can be wrong with its arguments or may block a terminal for long
 /// (reading a script from standard input) happens in `perform`, before any sandbox exists.
@@ -15,31 +15,6 @@ typealias Job = @Sendable (Interruption) async -> Int32
 enum Outcome {
     case done(Int32)
     case job(Job)
-}
-
-/// What a verb sees of the process it runs in.
-struct Surroundings: Sendable {
-    var variable: @Sendable (String) -> String?
-    var userID: UInt32
-    /// The home directory of the user database, for when `HOME` is not set.
-    var accountHome: String?
-    /// The current directory, absolute.
-    var directory: String
-    /// This program, absolute, symbolic links resolved.
-    var executable: String
-
-    static var process: Surroundings {
-        Surroundings(
-            variable: { name in getenv(name).map { String(cString: $0) } }, userID: getuid(),
-            accountHome: getpwuid(getuid()).flatMap { $0.pointee.pw_dir }.map { String(cString: $0) },
-            directory: Paths.current, executable: Paths.executable)
-    }
-}
-
-/// A wrong way to call `alma`: exit status 2.
-struct UsageError: Error, Equatable {
-    var message: String
-    init(_ message: String) { self.message = message }
 }
 
 /// What the arguments came to: a verb to perform, or a text to print (help, a completion script, wrong usage).

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 import Testing
 
-@testable import alma
+@testable import AlmaHost
 
 @Suite("The program's streams", .timeLimit(.minutes(1)))
 struct StreamsTests {

@@ -2,12 +2,12 @@ import AlmaModel
 import Glibc
 
 /// Reads a program text with the user's own rights, within bounds.
-enum ScriptFile {
+package enum ScriptFile {
     /// Bytes of the largest program file: 8 MiB.
-    static let largest = 8 << 20
+    package static let largest = 8 << 20
 
     /// - Throws: `file.not_found`, `file.not_a_file`, `file.failed`, `input.too_large`.
-    static func read(_ path: String, in directory: String) throws(AlmaError) -> [UInt8] {
+    package static func read(_ path: String, in directory: String) throws(AlmaError) -> [UInt8] {
         let descriptor = open(Paths.absolute(path, in: directory), O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else {
             let number = errno
@@ -27,7 +27,7 @@ enum ScriptFile {
         }
     }
 
-    static func standardInput(limit: Int = largest) throws(AlmaError) -> [UInt8] {
+    package static func standardInput(limit: Int = largest) throws(AlmaError) -> [UInt8] {
         try contents(of: STDIN_FILENO, called: "standard input", limit: limit)
     }
 

@@ -1,7 +1,7 @@
 import AlmaModel
 import Testing
 
-@testable import alma
+@testable import AlmaHost
 
 @Suite("What a person is shown")
 struct ConsoleTests {

@@ -2,19 +2,23 @@ import AlmaModel
 import Glibc
 
 /// What people read, on standard error. Results go to standard output.
-struct Console: Sendable {
+package struct Console: Sendable {
     var quiet: Bool
-    var coloured = isatty(STDERR_FILENO) == 1 && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+    var coloured = Console.showsColours(on: STDERR_FILENO)
 
-    init(quiet: Bool) { self.quiet = quiet }
+    package init(quiet: Bool) { self.quiet = quiet }
+
+    /// Colours are for terminals, unless `NO_COLOR` says something.
+    package static func showsColours(on descriptor: Int32) -> Bool {
+        isatty(descriptor) == 1 && getenv("NO_COLOR").map { $0.pointee == 0 } ?? true
+    }
 
     /// An explanation; nothing under `--quiet`.
-    func note(_ text: String) { if !quiet { say(text) } }
+    package func note(_ text: String) { if !quiet { say(text) } }
 
-    func say(_ text: String) { put(text, colour: "33") }
+    package func say(_ text: String) { put(text, colour: "33") }
 
-    /// Tells an error and gives its exit status.
-    func report(_ error: any Error) -> Int32 {
+    package func tell(_ error: any Error) {
         switch error {
         case let error as UsageError:
             put(error.message, colour: "31")
@@ -26,7 +30,6 @@ struct Console: Sendable {
         default:
             put("\(error)", colour: "31")
         }
-        return ExitStatus.of(error)
     }
 
     private func put(_ text: String, colour: String) {
@@ -35,7 +38,7 @@ struct Console: Sendable {
     }
 
     /// JSON for standard output: indented on a terminal, else one line.
-    static func json(_ value: JSON, oneLine: Bool = false) -> String {
+    package static func json(_ value: JSON, oneLine: Bool = false) -> String {
         guard !oneLine, isatty(STDOUT_FILENO) == 1 else { return value.compact }
         return escaped(value.pretty)
     }
@@ -57,8 +60,4 @@ struct Console: Sendable {
 private func hex(_ value: UInt32, digits: Int) -> String {
     let text = String(value, radix: 16)
     return String(repeating: "0", count: max(0, digits - text.count)) + text
-}
-
-extension String {
-    func padded(to width: Int) -> String { self + String(repeating: " ", count: max(0, width - count)) }
 }

@@ -1,23 +1,25 @@
 import Glibc
 
 /// An errno as a Swift error.
-struct SystemError: Error, Equatable { var number: Int32 }
+package struct SystemError: Error, Equatable {
+    package var number: Int32
+}
 
 /// Plain blocking reads and writes that survive interruption, short writes and non-blocking descriptors.
-enum StandardDescriptors {
+package enum StandardDescriptors {
     /// Bytes of one read.
     static let chunk = 64 << 10
 
     /// Gives descriptors 0–2 a place holder where the caller left them closed, so that no other file lands there.
     /// They are read-only: reading ends at once, writing fails as it would on a closed one.
-    static func fillGaps() {
+    package static func fillGaps() {
         for descriptor in STDIN_FILENO...STDERR_FILENO where fcntl(descriptor, F_GETFD) < 0 {
             _ = open("/dev/null", O_RDONLY)
         }
     }
 
     /// - Returns: empty at the end. A terminal that is not ours to read (EIO) counts as the end.
-    static func read(_ descriptor: Int32) -> Result<[UInt8], SystemError> {
+    package static func read(_ descriptor: Int32) -> Result<[UInt8], SystemError> {
         while true {
             var failure: Int32 = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: chunk) { buffer, count in
@@ -36,7 +38,7 @@ enum StandardDescriptors {
     }
 
     /// Writes all of `bytes`.
-    static func write(_ bytes: [UInt8], to descriptor: Int32) -> Result<Void, SystemError> {
+    package static func write(_ bytes: [UInt8], to descriptor: Int32) -> Result<Void, SystemError> {
         bytes.withUnsafeBytes { buffer in
             var at = 0
             while at < buffer.count {
@@ -55,7 +57,7 @@ enum StandardDescriptors {
 
     /// - Returns: whether all of it was written.
     @discardableResult
-    static func write(_ text: String, to descriptor: Int32) -> Bool {
+    package static func write(_ text: String, to descriptor: Int32) -> Bool {
         if case .success = write(Array(text.utf8), to: descriptor) { true } else { false }
     }
 

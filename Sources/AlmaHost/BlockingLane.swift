@@ -2,7 +2,7 @@ import Dispatch
 import Synchronization
 
 /// One thread for calls that block as long as somebody outside likes, in order, away from Swift's own few threads.
-final class BlockingLane: Sendable {
+package final class BlockingLane: Sendable {
     private struct Waiting {
         var isReleased = false
         var nextTicket = 0
@@ -12,11 +12,13 @@ final class BlockingLane: Sendable {
     private let queue: DispatchQueue
     private let waiting = Mutex(Waiting())
 
-    init(_ label: String) { queue = DispatchQueue(label: label) }
+    package init(_ label: String) { queue = DispatchQueue(label: label) }
 
     /// Runs `body` on the lane. A cancelled task, or any task once the lane is released, gets `fallback` at once; the
     /// call itself is left behind and ends when its descriptor lets it, or with the process.
-    func perform<Value: Sendable>(ifCancelled fallback: Value, _ body: @escaping @Sendable () -> Value) async -> Value {
+    package func perform<Value: Sendable>(
+        ifCancelled fallback: Value, _ body: @escaping @Sendable () -> Value
+    ) async -> Value {
         let answer = Answer<Value>()
         let ticket = enter { answer.give(fallback) }
         defer { leave(ticket) }
@@ -31,7 +33,7 @@ final class BlockingLane: Sendable {
     }
 
     /// Lets everybody who waits for the lane go, now and from now on.
-    func release() {
+    package func release() {
         let releases = waiting.withLock { waiting in
             waiting.isReleased = true
             return waiting.releases.values
@@ -52,7 +54,7 @@ final class BlockingLane: Sendable {
     private func leave(_ ticket: Int) { waiting.withLock { _ = $0.releases.removeValue(forKey: ticket) } }
 
     /// Waits until everything asked for so far is done, but not longer than `limit`.
-    func drain(within limit: DispatchTimeInterval) {
+    package func drain(within limit: DispatchTimeInterval) {
         let done = DispatchSemaphore(value: 0)
         queue.async { done.signal() }
         _ = done.wait(timeout: .now() + limit)

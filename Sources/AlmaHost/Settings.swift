@@ -1,22 +1,41 @@
-import AlmaExecution
 import AlmaModel
 import AlmaPolicy
 
-/// Where things are and what was asked for: flags before environment before defaults. All paths absolute.
-struct Settings: Sendable, Equatable {
-    /// Data: workspaces, and later the database.
-    var home: String
-    var configurationDirectory: String
-    /// Shipped policies and the Python runner: `../share/alma` beside the program.
-    var shareDirectory: String
-    var executor: String
-    var binaries: String
-    var socket: String
-    /// A policy's name, or an absolute path.
-    var policy: String
-    var logLevel: LogLevel
+package enum LogLevel: String, CaseIterable, Comparable, Sendable {
+    case trace, debug, info, notice, warning, error, critical
 
-    init(_ flags: CommonOptions, _ surroundings: Surroundings) throws {
+    private var rank: Int { LogLevel.allCases.firstIndex(of: self) ?? 0 }
+    package static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
+}
+
+/// Where things are and what was asked for: flags before environment before defaults. All paths absolute.
+package struct Settings: Sendable, Equatable {
+    /// What the command line says.
+    package struct Flags: Sendable {
+        var socket: String?
+        var policy: String?
+        var logLevel: LogLevel?
+
+        package init(socket: String? = nil, policy: String? = nil, logLevel: LogLevel? = nil) {
+            self.socket = socket
+            self.policy = policy
+            self.logLevel = logLevel
+        }
+    }
+
+    /// Data: the database and workspaces.
+    package var home: String
+    package var configurationDirectory: String
+    /// Shipped policies and the Python runner: `../share/alma` beside the program.
+    package var shareDirectory: String
+    package var executor: String
+    package var binaries: String
+    package var socket: String
+    /// A policy's name, or an absolute path.
+    package var policy: String
+    package var logLevel: LogLevel
+
+    package init(_ flags: Flags, _ surroundings: Surroundings) throws(UsageError) {
         let variable = { (name: String) in surroundings.variable(name).flatMap { $0.isEmpty ? nil : $0 } }
         let here = { (path: String) in Paths.absolute(path, in: surroundings.directory) }
         let userHome = variable("HOME") ?? surroundings.accountHome
@@ -42,11 +61,11 @@ struct Settings: Sendable, Equatable {
         shareDirectory = Paths.absolute("share/alma", in: Paths.parent(binaries))
     }
 
-    static func isFile(policy: String) -> Bool {
+    package static func isFile(policy: String) -> Bool {
         policy.contains("/") || policy.hasSuffix(".yaml") || policy.hasSuffix(".yml")
     }
 
-    private static func level(_ flags: CommonOptions, _ named: String?) throws -> LogLevel {
+    private static func level(_ flags: Flags, _ named: String?) throws(UsageError) -> LogLevel {
         if let level = flags.logLevel { return level }
         guard let named else { return .warning }
         guard let level = LogLevel(rawValue: named) else {
@@ -55,19 +74,11 @@ struct Settings: Sendable, Equatable {
         }
         return level
     }
-
-    var engineConfiguration: EngineConfiguration {
-        // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
-        let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
-        return EngineConfiguration(
-            home: home, executor: executor,
-            guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
-    }
 }
 
 /// The policy in force.
 /// - Throws: `policy.not_found`, `policy.invalid`.
-func loadPolicy(_ settings: Settings) throws(AlmaError) -> Policy {
+package func loadPolicy(_ settings: Settings) throws(AlmaError) -> Policy {
     let library = PolicyLibrary(
         configDirectory: settings.configurationDirectory, shareDirectory: settings.shareDirectory)
     do throws(PolicyErrors) { return try library.policy(settings.policy) } catch { throw error.almaError }

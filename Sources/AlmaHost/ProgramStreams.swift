@@ -3,13 +3,13 @@ import Glibc
 import Synchronization
 
 /// Ties a task's three streams to this process's own. Input is read only when the task's side asks for more.
-final class ProgramStreams: Sendable {
+package final class ProgramStreams: Sendable {
     private let input = BlockingLane("alma.stdin")
     private let outputs: [OutputChunk.Stream: (descriptor: Int32, lane: BlockingLane)]
     private let interruption: Interruption
     private let failed = Mutex<Int32?>(nil)
 
-    init(
+    package init(
         interruption: Interruption, standardOutput: Int32 = STDOUT_FILENO, standardError: Int32 = STDERR_FILENO
     ) {
         self.interruption = interruption
@@ -23,9 +23,9 @@ final class ProgramStreams: Sendable {
     }
 
     /// The errno of the first write that failed.
-    var failure: Int32? { failed.withLock { $0 } }
+    package var failure: Int32? { failed.withLock { $0 } }
 
-    func nextInput() async -> [UInt8]? {
+    package func nextInput() async -> [UInt8]? {
         await input.perform(ifCancelled: nil) {
             guard case .success(let bytes) = StandardDescriptors.read(STDIN_FILENO), !bytes.isEmpty else { return nil }
             return bytes
@@ -33,7 +33,7 @@ final class ProgramStreams: Sendable {
     }
 
     /// Returns when the chunk is written. The first failure cancels the run; after it everything is dropped.
-    func show(_ chunk: OutputChunk) async {
+    package func show(_ chunk: OutputChunk) async {
         guard let (descriptor, lane) = outputs[chunk.stream] else { return }
         await lane.perform(ifCancelled: ()) { [self] in
             guard failure == nil else { return }
@@ -52,7 +52,7 @@ final class ProgramStreams: Sendable {
     }
 
     /// Lets what was handed over while the run was being cancelled still come out.
-    func drain() {
+    package func drain() {
         for output in outputs.values { output.lane.drain(within: .milliseconds(200)) }
     }
 }

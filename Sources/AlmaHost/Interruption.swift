@@ -2,15 +2,17 @@ import Glibc
 import Synchronization
 
 /// One switch that ends a job, whoever turns it and however often, also before there is a job to end.
-final class Interruption: Sendable {
+package final class Interruption: Sendable {
     private struct State {
         var isInterrupted = false
         var reactions: [@Sendable () -> Void] = []
     }
     private let state = Mutex(State())
 
+    package init() {}
+
     /// `reaction` is called once for each interruption; at once when there was one already.
-    func attach(_ reaction: @escaping @Sendable () -> Void) {
+    package func attach(_ reaction: @escaping @Sendable () -> Void) {
         let isInterrupted = state.withLock { state in
             state.reactions.append(reaction)
             return state.isInterrupted
@@ -18,7 +20,7 @@ final class Interruption: Sendable {
         if isInterrupted { reaction() }
     }
 
-    func interrupt() {
+    package func interrupt() {
         let reactions = state.withLock { state in
             state.isInterrupted = true
             return state.reactions
@@ -29,19 +31,22 @@ final class Interruption: Sendable {
 
 /// The signals by which people and systems ask a program to end, held back so that the main thread takes them one by
 /// one. A signal that was ignored from the start (`nohup`, a background job) stays ignored. Children inherit the mask.
-struct HeldSignals: ~Copyable {
+package struct HeldSignals: ~Copyable {
     private var set = sigset_t()
 
-    init() {
+    package init() {
         sigemptyset(&set)
         for number in [SIGINT, SIGTERM, SIGHUP] where !HeldSignals.isIgnored(number) { sigaddset(&set, number) }
         pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
-    func waitForNext() {
+    /// - Returns: the number of the signal that came.
+    @discardableResult
+    package func waitForNext() -> Int32 {
         var set = set
         var number: Int32 = 0
         while sigwait(&set, &number) != 0 {}
+        return number
     }
 
     private static func isIgnored(_ number: Int32) -> Bool {

@@ -2,7 +2,7 @@ import AlmaModel
 import Glibc
 import Testing
 
-@testable import AlmaDoctor
+@testable import AlmaHost
 
 private func host(_ change: (inout HostFacts) -> Void = { _ in }) -> HostFacts {
     var facts = HostFacts()
