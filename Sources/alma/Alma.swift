@@ -16,7 +16,10 @@ struct Alma: ParsableCommand {
             130 cancelled; 126 denied by policy; 125 ALMA could not run it; 2 wrong usage.
             """,
         version: "alma \(almaVersion)",
-        subcommands: [Run.self, Call.self, Tools.self, DoctorVerb.self, Version.self])
+        subcommands: [
+            Run.self, Call.self, Serve.self, Status.self, Runs.self, Approvals.self, PolicyVerb.self, Audit.self,
+            Tools.self, DoctorVerb.self, Version.self,
+        ])
 }
 
 struct Version: Verb {

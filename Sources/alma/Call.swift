@@ -28,7 +28,11 @@ struct Call: Verb {
     }
 
     private func parsedInput() throws -> JSON {
-        let bytes = input == "-" ? try ScriptFile.standardInput(limit: Self.largestInput) : Array(input.utf8)
+        try Call.parsed(input == "-" ? try ScriptFile.standardInput(limit: Self.largestInput) : Array(input.utf8))
+    }
+
+    /// - Throws: `input.invalid`.
+    static func parsed(_ bytes: [UInt8]) throws -> JSON {
         do {
             return try JSON(parsing: bytes)
         } catch {

@@ -1,4 +1,3 @@
-import AlmaExecution
 import AlmaHost
 import ArgumentParser
 
@@ -21,14 +20,4 @@ struct CommonOptions: ParsableArguments {
     var logLevel: LogLevel?
 
     var flags: Settings.Flags { Settings.Flags(socket: socket, policy: policy, logLevel: logLevel) }
-}
-
-extension Settings {
-    var engineConfiguration: EngineConfiguration {
-        // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
-        let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
-        return EngineConfiguration(
-            home: home, executor: executor,
-            guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
-    }
 }

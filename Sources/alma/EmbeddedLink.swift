@@ -1,0 +1,74 @@
+import AlmaCoordinator
+import AlmaExecution
+import AlmaHost
+import AlmaModel
+import AlmaPolicy
+import AlmaSocket
+import AlmaStore
+import AlmaWire
+import Glibc
+import Logging
+
+/// A coordinator inside this process, with the same store and policies as the one that serves.
+struct EmbeddedLink: Link {
+    private let coordinator: Coordinator
+    private let table: MethodTable
+    private let events: LinkEvents
+
+    /// - Throws: `store.*`, `policy.*`.
+    init(_ settings: Settings, logger: Logger, events: @escaping LinkEvents) throws(AlmaError) {
+        coordinator = try Coordinator(settings, logger: logger)
+        table = MethodTable(coordinator, version: almaVersion)
+        self.events = events
+    }
+
+    func call(_ method: String, _ params: JSON) async throws(AlmaError) -> JSON {
+        let sender = EventSender { event in
+            await events(event)
+            return true
+        }
+        do throws(RPCError) {
+            return try await table.call(method, params, from: .owner, events: sender)
+        } catch {
+            throw error.asAlmaError
+        }
+    }
+
+    func close() async { await coordinator.close() }
+}
+
+extension Client {
+    /// The user whom this process runs as.
+    static var owner: Client { Client(caller: Caller(user: Accounts.name(of: geteuid()), role: .superuser), isOwner: true) }
+}
+
+extension Coordinator {
+    /// A coordinator on the store, the policies and the engine that the settings name.
+    /// - Throws: `store.*`, `policy.*`.
+    convenience init(_ settings: Settings, logger: Logger) throws(AlmaError) {
+        let library = PolicyLibrary(
+            configDirectory: settings.configurationDirectory, shareDirectory: settings.shareDirectory)
+        try self.init(
+            engine: Engine(settings.engineConfiguration), ledger: Store.open(home: settings.home),
+            settings: settings.coordinator, library: library, policy: settings.policy, logger: logger)
+    }
+}
+
+extension Settings {
+    var engineConfiguration: EngineConfiguration {
+        // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
+        let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
+        return EngineConfiguration(
+            home: home, executor: executor,
+            guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
+    }
+
+    var coordinator: CoordinatorSettings { CoordinatorSettings() }
+}
+
+/// Users of this host by number.
+enum Accounts {
+    static func name(of uid: uid_t) -> String {
+        getpwuid(uid).flatMap { $0.pointee.pw_name }.map { String(cString: $0) } ?? "uid-\(uid)"
+    }
+}
