@@ -8,7 +8,8 @@ public struct Doctor {
     public static func report(on facts: HostFacts) -> DoctorReport {
         let doctor = Doctor(facts: facts)
         return DoctorReport(
-            checks: doctor.kernelChecks + doctor.namespaceChecks + doctor.ruleChecks + doctor.houseChecks)
+            checks: doctor.kernelChecks + doctor.namespaceChecks + doctor.ruleChecks + doctor.houseChecks,
+            paths: facts.paths)
     }
 
     /// The errno of a probe; 0 when it works.

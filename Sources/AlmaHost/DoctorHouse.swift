@@ -3,7 +3,9 @@ import Glibc
 
 /// What ALMA itself needs besides the kernel.
 extension Doctor {
-    var houseChecks: [DoctorReport.Check] { [executor, home, policy] + facts.interpreters.map(interpreter) }
+    var houseChecks: [DoctorReport.Check] {
+        [executor, home, configuration, policy] + facts.interpreters.map(interpreter)
+    }
 
     private var executor: DoctorReport.Check {
         let path = facts.executorPath
@@ -29,11 +31,24 @@ extension Doctor {
             fix: "make it writable for you, or set ALMA_HOME to a directory that is")
     }
 
+    private var configuration: DoctorReport.Check {
+        let file = facts.configurationFile
+        guard let error = facts.configurationError else {
+            return .init("config", .pass, facts.hasConfigurationFile ? file : "all defaults, there is no \(file)")
+        }
+        return .init(
+            "config", .fail, file, cause: words(error), fix: "correct the file; docs/operations.md has each key")
+    }
+
+    /// A message and its details on one line.
+    private func words(_ error: AlmaError) -> String {
+        ([error.message] + error.details.map { "\($0.field): \($0.message)" }).joined(separator: "; ")
+    }
+
     private var policy: DoctorReport.Check {
         guard let error = facts.policyError else { return .init("policy", .pass, facts.policyName) }
-        let details = error.details.map { "\($0.field): \($0.message)" }
         return .init(
-            "policy", .fail, facts.policyName, cause: ([error.message] + details).joined(separator: "; "),
+            "policy", .fail, facts.policyName, cause: words(error),
             fix: "correct the file, or choose another with --policy or ALMA_POLICY")
     }
 

@@ -36,7 +36,20 @@ public struct DoctorReport: Sendable, Equatable {
         }
     }
 
+    /// One of the places that this call of ALMA uses.
+    public struct Path: Sendable, Equatable {
+        public var name: String
+        /// Absolute; nil = compiled in.
+        public var path: String?
+
+        init(_ name: String, _ path: String?) {
+            self.name = name
+            self.path = path
+        }
+    }
+
     public var checks: [Check]
+    public var paths: [Path]
 
     public var passes: Bool { count(.fail) == 0 }
 
@@ -44,6 +57,7 @@ public struct DoctorReport: Sendable, Equatable {
 
     public var json: JSON {
         [
+            "paths": .object(paths.map { .init($0.name, $0.path.map(JSON.string) ?? .null) }),
             "checks": .array(checks.map(\.json)),
             "summary": ["pass": JSON(count(.pass)), "warn": JSON(count(.warn)), "fail": JSON(count(.fail))],
         ]

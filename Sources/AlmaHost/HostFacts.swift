@@ -57,6 +57,13 @@ public struct HostFacts: Sendable, Equatable {
     /// Why the policy does not load.
     public var policyError: AlmaError?
     public var interpreters: [Interpreter] = []
+    /// Why `config.yaml` does not load.
+    public var configurationError: AlmaError?
+    /// Where `config.yaml` is looked for.
+    public var configurationFile = ""
+    public var hasConfigurationFile = false
+    /// What lies where, for people who look for it.
+    public var paths: [DoctorReport.Path] = []
 
     public init() {}
 }

@@ -6,10 +6,11 @@ import Glibc
 /// Finds out about the host it runs on. Takes some milliseconds: each probe is a child of its own.
 public enum HostProbe {
     /// - Parameters:
+    ///   - settings: with all defaults where `config.yaml` does not load.
+    ///   - configurationError: why it does not.
     ///   - policy: what loading it gave.
-    ///   - policyName: as asked for.
-    public static func facts(
-        executor: String, home: String, policyName: String, policy: Result<Policy, AlmaError>
+    package static func facts(
+        _ settings: Settings, configurationError: AlmaError?, policy: Result<Policy, AlmaError>
     ) -> HostFacts {
         var facts = HostFacts()
         facts.kernelRelease = line("/proc/sys/kernel/osrelease") ?? ""
@@ -17,17 +18,29 @@ public enum HostProbe {
         facts.isContainer = isContainer
         facts.landlockABI = alma_probe_landlock_abi()
         facts.cgroup = CgroupProbe.fact(isRoot: facts.isRoot)
-        facts.executorPath = executor
-        facts.executor = program(executor)
-        facts.home = home
-        let existing = nearestExisting(home)
+        facts.executorPath = settings.executor
+        facts.executor = program(settings.executor)
+        facts.home = settings.home
+        let existing = nearestExisting(settings.home)
         facts.homeErrno = access(existing, W_OK | X_OK) == 0 ? 0 : errno
         for name in sysctls { facts.sysctls[name] = line("/proc/sys/" + String(name.map { $0 == "." ? "/" : $0 })) }
         for probe in HostFacts.Probe.allCases { facts.probes[probe] = alma_probe_try(probe.kind, existing) }
-        facts.policyName = policyName
+        facts.configurationFile = settings.configurationFile
+        facts.hasConfigurationFile = access(settings.configurationFile, F_OK) == 0
+        facts.configurationError = configurationError
+        facts.paths = paths(settings)
+        facts.policyName = settings.policy
         if case .failure(let error) = policy { facts.policyError = error }
         facts.interpreters = interpreters(try? policy.get())
         return facts
+    }
+
+    private static func paths(_ settings: Settings) -> [DoctorReport.Path] {
+        [
+            .init("home", settings.home), .init("database", settings.database), .init("socket", settings.socket),
+            .init("config", settings.configurationFile), .init("policy", settings.policyFile),
+            .init("executor", settings.executor),
+        ]
     }
 
     private static let sysctls =

@@ -1,14 +1,19 @@
 import AlmaModel
 import AlmaPolicy
+import Glibc
 
 package enum LogLevel: String, CaseIterable, Comparable, Sendable {
     case trace, debug, info, notice, warning, error, critical
+
+    package static let standard = LogLevel.warning
+    static var names: String { allCases.map(\.rawValue).joined(separator: ", ") }
 
     private var rank: Int { LogLevel.allCases.firstIndex(of: self) ?? 0 }
     package static func < (left: Self, right: Self) -> Bool { left.rank < right.rank }
 }
 
-/// Where things are and what was asked for: flags before environment before defaults. All paths absolute.
+/// Where things are and what was asked for: flags before environment before `config.yaml` before defaults.
+/// All paths absolute.
 package struct Settings: Sendable, Equatable {
     /// What the command line says.
     package struct Flags: Sendable {
@@ -26,6 +31,7 @@ package struct Settings: Sendable, Equatable {
     /// Data: the database and workspaces.
     package var home: String
     package var configurationDirectory: String
+    package var configuration: Configuration
     /// Shipped policies and the Python runner: `../share/alma` beside the program.
     package var shareDirectory: String
     package var executor: String
@@ -35,7 +41,16 @@ package struct Settings: Sendable, Equatable {
     package var policy: String
     package var logLevel: LogLevel
 
-    package init(_ flags: Flags, _ surroundings: Surroundings) throws(UsageError) {
+    /// Reads `config.yaml`.
+    /// - Throws: `UsageError`; `config.invalid`.
+    package init(_ flags: Flags, _ surroundings: Surroundings) throws {
+        try self.init(flags, surroundings, Configuration())
+        let configuration = try Configuration.read(configurationFile)
+        if configuration != Configuration() { try self.init(flags, surroundings, configuration) }
+    }
+
+    package init(_ flags: Flags, _ surroundings: Surroundings, _ configuration: Configuration) throws(UsageError) {
+        self.configuration = configuration
         let variable = { (name: String) in surroundings.variable(name).flatMap { $0.isEmpty ? nil : $0 } }
         let here = { (path: String) in Paths.absolute(path, in: surroundings.directory) }
         let userHome = variable("HOME") ?? surroundings.accountHome
@@ -51,26 +66,40 @@ package struct Settings: Sendable, Equatable {
         }
         self.home = Paths.absolute(home, in: "/")
         configurationDirectory = Paths.absolute((xdg("XDG_CONFIG_HOME", ".config") ?? "/etc") + "/alma", in: "/")
-        let runtime = variable("XDG_RUNTIME_DIR").flatMap { $0.hasPrefix("/") ? "\($0)/alma" : nil } ?? "\(home)/run"
-        socket = (flags.socket ?? variable("ALMA_SOCKET")).map(here) ?? "\(runtime)/alma.sock"
-        let policy = flags.policy ?? variable("ALMA_POLICY") ?? "default"
-        self.policy = Settings.isFile(policy: policy) ? here(policy) : policy
-        logLevel = try Settings.level(flags, variable("ALMA_LOG_LEVEL"))
+        let runtime = variable("XDG_RUNTIME_DIR").flatMap { path in
+            path.hasPrefix("/") && surroundings.ownsDirectory(path) ? Paths.absolute(path + "/alma", in: "/") : nil
+        }
+        let standardSocket = (runtime ?? self.home + "/run") + "/alma.sock"
+        socket = (flags.socket ?? variable("ALMA_SOCKET")).map(here) ?? configuration.socket ?? standardSocket
+        policy =
+            (flags.policy ?? variable("ALMA_POLICY")).map { Settings.isFile(policy: $0) ? here($0) : $0 }
+            ?? configuration.policy ?? "default"
+        logLevel = try Settings.level(flags, variable("ALMA_LOG_LEVEL")) ?? configuration.logLevel ?? .standard
         binaries = Paths.parent(surroundings.executable)
         executor = Paths.absolute("alma-executor", in: binaries)
         shareDirectory = Paths.absolute("share/alma", in: Paths.parent(binaries))
+    }
+
+    package var configurationFile: String { "\(configurationDirectory)/config.yaml" }
+    package var database: String { "\(home)/alma.db" }
+
+    /// The file that `policy` means; nil when it is compiled in.
+    package var policyFile: String? {
+        if Settings.isFile(policy: policy) { return policy }
+        return [configurationDirectory, shareDirectory].map { "\($0)/policies/\(policy).yaml" }.first {
+            access($0, F_OK) == 0
+        }
     }
 
     package static func isFile(policy: String) -> Bool {
         policy.contains("/") || policy.hasSuffix(".yaml") || policy.hasSuffix(".yml")
     }
 
-    private static func level(_ flags: Flags, _ named: String?) throws(UsageError) -> LogLevel {
+    private static func level(_ flags: Flags, _ named: String?) throws(UsageError) -> LogLevel? {
         if let level = flags.logLevel { return level }
-        guard let named else { return .warning }
+        guard let named else { return nil }
         guard let level = LogLevel(rawValue: named) else {
-            let known = LogLevel.allCases.map(\.rawValue).joined(separator: ", ")
-            throw UsageError("ALMA_LOG_LEVEL is '\(named)'; it must be one of \(known)")
+            throw UsageError("ALMA_LOG_LEVEL is '\(named)'; it must be one of \(LogLevel.names)")
         }
         return level
     }

@@ -1,17 +1,17 @@
 import AlmaModel
 
 /// A value and where it stands.
-struct Located<Value> {
-    var value: Value
-    var place: Place
+package struct Located<Value> {
+    package var value: Value
+    package var place: Place
 }
 
 /// A mapping of which every key is known.
-struct PolicyFields {
+package struct PolicyFields {
     private var entries: [String: PolicyNode.Entry] = [:]
 
     /// - Parameter owner: what has these keys, for messages: `a policy`, `a profile` …
-    init(_ node: PolicyNode, of owner: String, allowed: [String], _ problems: inout ProblemList) {
+    package init(_ node: PolicyNode, of owner: String, allowed: [String], _ problems: inout ProblemList) {
         guard case .mapping(let found) = node.content else {
             problems.add(node.place, "\(owner) must be a mapping, this is \(node.kind)")
             return
@@ -26,13 +26,13 @@ struct PolicyFields {
         }
     }
 
-    subscript(key: String) -> PolicyNode? { entries[key]?.value }
-    func keyPlace(_ key: String) -> Place? { entries[key]?.keyPlace }
+    package subscript(key: String) -> PolicyNode? { entries[key]?.value }
+    package func keyPlace(_ key: String) -> Place? { entries[key]?.keyPlace }
 }
 
 extension PolicyNode {
     /// Text that says something; nothing at all, `~` and `null` are problems.
-    func text(of key: String, _ problems: inout ProblemList) -> Located<String>? {
+    package func text(of key: String, _ problems: inout ProblemList) -> Located<String>? {
         guard case .text(let text, let quoted) = content else {
             problems.add(place, "`\(key)` must be text, this is \(kind)")
             return nil
@@ -66,7 +66,7 @@ extension PolicyNode {
         return nil
     }
 
-    func list(of key: String, _ problems: inout ProblemList) -> [PolicyNode]? {
+    package func list(of key: String, _ problems: inout ProblemList) -> [PolicyNode]? {
         if case .list(let elements) = content { return elements }
         problems.add(place, "`\(key)` must be a list, this is \(kind)")
         return nil
@@ -80,10 +80,10 @@ extension PolicyNode {
 }
 
 /// What policies, profiles and interpreters may be called; safe as part of a file name.
-enum PolicyName {
-    static let rule = "a-z first, then a-z, 0-9, `_` and `-`, 64 at most"
+package enum PolicyName {
+    package static let rule = "a-z first, then a-z, 0-9, `_` and `-`, 64 at most"
 
-    static func isValid(_ name: String) -> Bool {
+    package static func isValid(_ name: String) -> Bool {
         guard let first = name.utf8.first, (0x61...0x7A).contains(first), name.utf8.count <= 64 else { return false }
         return name.utf8.allSatisfy { byte in
             (0x61...0x7A).contains(byte) || (0x30...0x39).contains(byte) || byte == 0x5F || byte == 0x2D

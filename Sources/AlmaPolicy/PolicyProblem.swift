@@ -38,25 +38,25 @@ public struct PolicyErrors: Error, Sendable, Equatable, CustomStringConvertible 
 }
 
 /// Where a part of a policy stands in its file.
-struct Place: Sendable, Equatable, Comparable {
-    var line: Int
-    var column: Int
+package struct Place: Sendable, Equatable, Comparable {
+    package var line: Int
+    package var column: Int
 
-    static func < (left: Place, right: Place) -> Bool { (left.line, left.column) < (right.line, right.column) }
+    package static func < (left: Place, right: Place) -> Bool { (left.line, left.column) < (right.line, right.column) }
 }
 
 /// The problems of one file while it is read.
-struct ProblemList {
+package struct ProblemList {
     let file: String
     private var found: [PolicyProblem] = []
 
-    init(file: String) { self.file = file }
+    package init(file: String) { self.file = file }
 
-    mutating func add(_ place: Place, _ message: String) {
+    package mutating func add(_ place: Place, _ message: String) {
         found.append(PolicyProblem(file: file, line: place.line, column: place.column, message: message))
     }
 
-    func throwIfAny() throws(PolicyErrors) {
+    package func throwIfAny() throws(PolicyErrors) {
         guard !found.isEmpty else { return }
         throw PolicyErrors(problems: found.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
     }

@@ -1,22 +1,22 @@
 import Yams
 
 /// The part of YAML that policies use: text, lists and mappings, each with its place.
-struct PolicyNode {
-    enum Content {
+package struct PolicyNode {
+    package enum Content {
         /// `quoted` tells `"true"` from `true`.
         case text(String, quoted: Bool)
         case list([PolicyNode])
         case mapping([Entry])
     }
 
-    struct Entry {
-        var key: String
-        var keyPlace: Place
-        var value: PolicyNode
+    package struct Entry {
+        package var key: String
+        package var keyPlace: Place
+        package var value: PolicyNode
     }
 
-    var content: Content
-    var place: Place
+    package var content: Content
+    package var place: Place
 
     /// For messages.
     var kind: String {
@@ -33,7 +33,7 @@ extension PolicyNode {
     static let maximumDepth = 16
 
     /// Reads exactly one document. Anchors, aliases, tags and keys that are not text are problems.
-    static func read(_ bytes: [UInt8], file: String) throws(PolicyErrors) -> PolicyNode {
+    package static func read(_ bytes: [UInt8], file: String) throws(PolicyErrors) -> PolicyNode {
         var problems = ProblemList(file: file)
         guard let text = String(validating: bytes, as: UTF8.self) else {
             problems.add(firstInvalid(in: bytes), "not UTF-8")

@@ -1,6 +1,5 @@
 import AlmaHost
 import AlmaModel
-import AlmaPolicy
 import ArgumentParser
 import Glibc
 
@@ -9,7 +8,8 @@ struct DoctorVerb: Verb {
         commandName: "doctor",
         abstract: "Say what this host can enforce, and how to mend what it cannot.",
         discussion: """
-            One line per layer: PASS, WARN or FAIL, the cause and the fix. The exit status is 1 when anything is FAIL.
+            One line per layer: PASS, WARN or FAIL, the cause and the fix; then the paths in use. The exit status is \
+            1 when anything is FAIL.
 
             Example: alma doctor
             """)
@@ -17,9 +17,9 @@ struct DoctorVerb: Verb {
     @OptionGroup var common: CommonOptions
 
     func perform(in surroundings: Surroundings) throws -> Outcome {
-        let settings = try Settings(common.flags, surroundings)
+        let (settings, configurationError) = try settings(surroundings)
         let facts = HostProbe.facts(
-            executor: settings.executor, home: settings.home, policyName: settings.policy,
+            settings, configurationError: configurationError,
             policy: Result { () throws(AlmaError) in try loadPolicy(settings) })
         let report = Doctor.report(on: facts)
         let coloured = Console.showsColours(on: STDOUT_FILENO)
@@ -28,6 +28,15 @@ struct DoctorVerb: Verb {
             ? Console.json(report.json, oneLine: true) : Self.text(report, coloured: coloured, briefly: common.quiet)
         guard StandardDescriptors.write(text + "\n", to: STDOUT_FILENO) else { return .done(125) }
         return .done(report.passes ? 0 : 1)
+    }
+
+    /// A broken `config.yaml` is one more thing to tell; all else is then looked at with its defaults.
+    private func settings(_ surroundings: Surroundings) throws -> (Settings, AlmaError?) {
+        do {
+            return (try Settings(common.flags, surroundings), nil)
+        } catch let error as AlmaError {
+            return (try Settings(common.flags, surroundings, Configuration()), error)
+        }
     }
 
     /// - Parameter briefly: only what is not PASS, and the summary.
@@ -40,6 +49,11 @@ struct DoctorVerb: Verb {
             lines.append("\(state)  \(check.name.padded(to: width))  \(Visible.text(check.detail))")
             if let cause = check.cause { lines.append("      cause: \(Visible.text(cause))") }
             if let fix = check.fix { lines.append("      fix:   \(Visible.text(fix))") }
+        }
+        if !briefly {
+            for path in report.paths {
+                lines.append("path  \(path.name.padded(to: width))  \(Visible.text(path.path ?? "built in"))")
+            }
         }
         let counts = [(DoctorReport.State.pass, "passed"), (.warn, "with less"), (.fail, "failed")]
         lines.append(counts.map { "\(report.count($0.0)) \($0.1)" }.joined(separator: ", "))

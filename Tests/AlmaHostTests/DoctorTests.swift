@@ -43,6 +43,7 @@ struct DoctorTests {
             facts.executor = .missing
             facts.homeErrno = EACCES
             facts.policyError = AlmaError(.policyInvalid, "broken")
+            facts.configurationError = AlmaError(.configInvalid, "broken")
             facts.kernelRelease = "4.19.0"
             facts.isRoot = true
         }
@@ -194,10 +195,43 @@ struct DoctorTests {
         #expect(try check("policy", host { $0.policyError = error }).cause == "does not load; x.yaml:5:1: unknown key")
     }
 
+    @Test("config.yaml: absent passes, there passes, broken fails with every problem")
+    func configuration() throws {
+        let absent = try check("config", host { $0.configurationFile = "/c" })
+        #expect(absent.state == .pass)
+        #expect(absent.detail == "all defaults, there is no /c")
+        let there = try check(
+            "config",
+            host {
+                $0.configurationFile = "/c"
+                $0.hasConfigurationFile = true
+            })
+        #expect(there.detail == "/c")
+        let error = AlmaError(
+            .configInvalid, "/c is wrong",
+            details: [.init(field: "/c:1:1", message: "a"), .init(field: "/c:2:1", message: "b")])
+        let broken = try check("config", host { $0.configurationError = error })
+        #expect(broken.state == .fail)
+        #expect(broken.cause == "/c is wrong; /c:1:1: a; /c:2:1: b")
+    }
+
+    @Test("the paths in use are fields of their own, null for a policy that is compiled in")
+    func paths() throws {
+        var settings = try Settings(.init(socket: "/s"), surroundings(["ALMA_HOME": "/h", "HOME": "/u"]))
+        settings.shareDirectory = "/none"
+        let facts = HostProbe.facts(settings, configurationError: nil, policy: .failure(AlmaError("x", "y")))
+        #expect(
+            Doctor.report(on: facts).json["paths"]
+                == [
+                    "home": "/h", "database": "/h/alma.db", "socket": "/s", "config": "/u/.config/alma/config.yaml",
+                    "policy": nil, "executor": "/usr/local/bin/alma-executor",
+                ])
+    }
+
     @Test("JSON has every check and a summary")
     func json() {
         let json = Doctor.report(on: host { $0.cgroup = .unusable("none") }).json
-        #expect(json["summary"] == ["pass": 18, "warn": 1, "fail": 0])
+        #expect(json["summary"] == ["pass": 19, "warn": 1, "fail": 0])
         #expect(
             json["checks"]?.array?.first
                 == ["name": "kernel", "state": "PASS", "detail": "6.1.0-18-amd64", "cause": nil, "fix": nil])

@@ -185,6 +185,25 @@ struct CommandLineTests {
         #expect(try await stage.alma("--generate-completion-script", "bash").out.contains("complete"))
     }
 
+    @Test("a broken config.yaml stops what uses it with its place, is told by doctor, and is nothing to the others")
+    func brokenConfiguration() async throws {
+        let stage = try Stage()
+        try FileManager.default.createDirectory(
+            atPath: stage.root + "/config/alma", withIntermediateDirectories: true)
+        let file = stage.root + "/config/alma/config.yaml"
+        try Data("policy: default\nqueue: {max: -3}\n".utf8).write(to: URL(fileURLWithPath: file))
+        chmod(file, 0o644)
+        let run = try await stage.alma("run", "-c", "print(1)")
+        #expect(run.status == 125)
+        #expect(run.err.contains("config.invalid"), "\(run.err)")
+        #expect(run.err.contains(file + ":2:14: queue.max"), "\(run.err)")
+        let doctor = try await stage.alma("doctor", "--quiet")
+        #expect(doctor.status == 1)
+        #expect(doctor.out.contains("FAIL  config"), "\(doctor.out)")
+        #expect(try await stage.alma("version").status == 0)
+        #expect(try await stage.alma("tools").status == 0)
+    }
+
     @Test("doctor says for each layer how it stands, for people and as JSON")
     func doctor() async throws {
         let stage = try Stage()
@@ -196,6 +215,9 @@ struct CommandLineTests {
         let report = try JSONDecoder().decode(Value.self, from: Data(done.stdout))
         let names = report["checks"].array.compactMap { $0["name"].string }.joined(separator: " ").lowercased()
         for layer in ["landlock", "seccomp", "namespace"] { #expect(names.contains(layer), "\(names)") }
+        #expect(report["paths"]["home"].string == stage.home)
+        #expect(report["paths"]["config"].string == stage.root + "/config/alma/config.yaml")
+        #expect(text.out.contains("path  socket"), "\(text.out)")
         for check in report["checks"].array {
             #expect(["PASS", "WARN", "FAIL"].contains(check["state"].string?.uppercased()))
             if check["state"].string?.uppercased() != "PASS" { #expect(check["fix"].string?.isEmpty == false) }
