@@ -56,6 +56,7 @@ let package = Package(
             name: "alma",
             dependencies: [
                 "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaHost", "AlmaStore", "AlmaCoordinator", "AlmaSocket",
+                "AlmaWire", .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ]),
         .target(

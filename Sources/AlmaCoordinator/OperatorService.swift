@@ -60,6 +60,13 @@ extension Coordinator {
         }
     }
 
+    /// Runs a trivial task that nobody asked for, so that `status` knows what the kernel gives.
+    /// - Throws: `isolation.unavailable` when this host cannot run any.
+    public func rehearse() async throws(AlmaError) {
+        let call = ToolCall(tool: "calculator", input: ["expression": "1"])
+        isolation = try await engine.runUndecided(call, policies.current).isolation
+    }
+
     /// Records that a coordinator serves from now on, and under which policy.
     public func announce(_ caller: Caller) async throws(AlmaError) {
         try await ledger.record([

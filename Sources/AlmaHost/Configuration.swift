@@ -77,7 +77,18 @@ package struct Configuration: Sendable, Equatable {
 }
 
 /// The host's user database.
-enum Accounts {
+package enum Accounts {
+    /// The account's name, or `uid-NUMBER` when there is none.
+    package static func name(of uid: UInt32) -> String {
+        var entry = passwd()
+        var found: UnsafeMutablePointer<passwd>?
+        var text = [CChar](repeating: 0, count: 64 << 10)
+        guard getpwuid_r(uid, &entry, &text, text.count, &found) == 0, found != nil, let name = entry.pw_name else {
+            return "uid-\(uid)"
+        }
+        return String(cString: name)
+    }
+
     static func uid(named name: String) -> UInt32? {
         var entry = passwd()
         var found: UnsafeMutablePointer<passwd>?

@@ -6,6 +6,7 @@ package final class Interruption: Sendable {
     private struct State {
         var isInterrupted = false
         var reactions: [@Sendable () -> Void] = []
+        var hangUp: (@Sendable () -> Void)?
     }
     private let state = Mutex(State())
 
@@ -18,6 +19,22 @@ package final class Interruption: Sendable {
             return state.isInterrupted
         }
         if isInterrupted { reaction() }
+    }
+
+    /// From now on SIGHUP calls this instead of interrupting.
+    package func onHangUp(_ reaction: @escaping @Sendable () -> Void) { state.withLock { $0.hangUp = reaction } }
+
+    /// What the process does about a signal.
+    package func signalled(_ number: Int32) {
+        let hangUp = state.withLock { $0.hangUp }
+        if number == SIGHUP, let hangUp { hangUp() } else { interrupt() }
+    }
+
+    /// Returns once there was an interruption.
+    package func happened() async {
+        let (stream, continuation) = AsyncStream<Void>.makeStream()
+        attach { continuation.finish() }
+        for await _ in stream {}
     }
 
     package func interrupt() {

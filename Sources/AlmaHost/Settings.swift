@@ -40,6 +40,9 @@ package struct Settings: Sendable, Equatable {
     /// A policy's name, or an absolute path.
     package var policy: String
     package var logLevel: LogLevel
+    /// Said by flag or environment, not only by the configuration or by default.
+    package var namesSocket: Bool
+    package var namesPolicy: Bool
 
     /// Reads `config.yaml`.
     /// - Throws: `UsageError`; `config.invalid`.
@@ -74,6 +77,8 @@ package struct Settings: Sendable, Equatable {
         policy =
             (flags.policy ?? variable("ALMA_POLICY")).map { Settings.isFile(policy: $0) ? here($0) : $0 }
             ?? configuration.policy ?? "default"
+        namesSocket = (flags.socket ?? variable("ALMA_SOCKET")) != nil
+        namesPolicy = (flags.policy ?? variable("ALMA_POLICY")) != nil
         logLevel = try Settings.level(flags, variable("ALMA_LOG_LEVEL")) ?? configuration.logLevel ?? .standard
         binaries = Paths.parent(surroundings.executable)
         executor = Paths.absolute("alma-executor", in: binaries)
@@ -90,6 +95,9 @@ package struct Settings: Sendable, Equatable {
             access($0, F_OK) == 0
         }
     }
+
+    /// The policy that was asked for by name for this call alone.
+    package var namedPolicy: String? { namesPolicy && !Settings.isFile(policy: policy) ? policy : nil }
 
     package static func isFile(policy: String) -> Bool {
         policy.contains("/") || policy.hasSuffix(".yaml") || policy.hasSuffix(".yml")

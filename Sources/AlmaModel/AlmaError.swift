@@ -83,6 +83,7 @@ extension ErrorCode {
     public static let callerNotAllowed: Self = "caller.not_allowed"
     public static let coordinatorRunning: Self = "coordinator.running"
     public static let coordinatorUnreachable: Self = "coordinator.unreachable"
+    public static let coordinatorRefused: Self = "coordinator.refused"
     public static let coordinatorStopping: Self = "coordinator.stopping"
     public static let socketUnsafe: Self = "socket.unsafe"
     public static let socketFailed: Self = "socket.failed"

@@ -13,6 +13,18 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 
+    /// Reads what `description` wrote; nil for anything else.
+    public init?(_ text: String) {
+        let numbers = text.split(whereSeparator: { "-T:.Z".contains($0) }).map { Int32($0) }
+        guard text.hasSuffix("Z"), numbers.count == 7, numbers.allSatisfy({ $0 != nil }) else { return nil }
+        let values = numbers.compactMap { $0 }
+        var parts = tm()
+        (parts.tm_year, parts.tm_mon, parts.tm_mday) = (values[0] - 1900, values[1] - 1, values[2])
+        (parts.tm_hour, parts.tm_min, parts.tm_sec) = (values[3], values[4], values[5])
+        milliseconds = Int64(timegm(&parts)) * 1000 + Int64(values[6])
+        guard description == text else { return nil }
+    }
+
     public static func < (left: Self, right: Self) -> Bool { left.milliseconds < right.milliseconds }
 
     public var description: String {

@@ -39,18 +39,18 @@ struct EmbeddedLink: Link {
 
 extension Client {
     /// The user whom this process runs as.
-    static var owner: Client { Client(caller: Caller(user: Accounts.name(of: geteuid()), role: .superuser), isOwner: true) }
+    static var owner: Client {
+        Client(caller: Caller(user: Accounts.name(of: geteuid()), role: .superuser), isOwner: true)
+    }
 }
 
 extension Coordinator {
     /// A coordinator on the store, the policies and the engine that the settings name.
     /// - Throws: `store.*`, `policy.*`.
     convenience init(_ settings: Settings, logger: Logger) throws(AlmaError) {
-        let library = PolicyLibrary(
-            configDirectory: settings.configurationDirectory, shareDirectory: settings.shareDirectory)
         try self.init(
             engine: Engine(settings.engineConfiguration), ledger: Store.open(home: settings.home),
-            settings: settings.coordinator, library: library, policy: settings.policy, logger: logger)
+            settings: settings.coordinator, library: settings.library, policy: settings.policy, logger: logger)
     }
 }
 
@@ -63,12 +63,15 @@ extension Settings {
             guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
     }
 
-    var coordinator: CoordinatorSettings { CoordinatorSettings() }
-}
+    var library: PolicyLibrary {
+        PolicyLibrary(configDirectory: configurationDirectory, shareDirectory: shareDirectory)
+    }
 
-/// Users of this host by number.
-enum Accounts {
-    static func name(of uid: uid_t) -> String {
-        getpwuid(uid).flatMap { $0.pointee.pw_name }.map { String(cString: $0) } ?? "uid-\(uid)"
+    var coordinator: CoordinatorSettings {
+        CoordinatorSettings(
+            executors: configuration.executorsMax, queue: configuration.queueMax,
+            queuePerUser: configuration.queuePerUser,
+            approvalExpiry: Int64(configuration.approvalsExpire / .milliseconds(1)),
+            runsKeep: Int64(configuration.runsKeep / .milliseconds(1)), cachedResults: configuration.cacheEntries)
     }
 }

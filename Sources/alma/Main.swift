@@ -53,8 +53,7 @@ enum Main {
         let task = Task.detached { exit(await job(interruption)) }
         interruption.attach { task.cancel() }
         while true {
-            signals.waitForNext()
-            interruption.interrupt()
+            interruption.signalled(signals.waitForNext())
         }
     }
 }

@@ -92,16 +92,18 @@ final class RunDialogue: Sendable {
     }
 
     private func interrupt() {
-        let isKnown = state.withLock { state in
+        let (count, isKnown) = state.withLock { state in
             state.interruptions += 1
-            return state.run != nil
+            return (state.interruptions, state.run != nil)
         }
         if isKnown { cancel() }
+        // A coordinator that does not answer must not hold its client.
+        if count > 1 { aside { await self.state.withLock { $0.link }?.close() } }
     }
 
     private func cancel() {
-        aside { [state] in
-            let (link, run) = state.withLock { ($0.link, $0.run) }
+        aside {
+            let (link, run) = self.state.withLock { ($0.link, $0.run) }
             guard let link, let run else { return }
             // The result of the run says what became of it.
             do throws(AlmaError) { _ = try await link.call("runs.cancel", ["run_id": .string(run)]) } catch {}

@@ -59,8 +59,8 @@ private enum Service {
         try await coordinator.rehearse()
         try await coordinator.announce(Client.owner.caller)
         let door = Door(
-            table: MethodTable(coordinator, version: almaVersion), users: settings.users, logger: logger)
-        let isShared = !settings.users.isEmpty
+            table: MethodTable(coordinator, version: almaVersion), users: settings.configuration.users, logger: logger)
+        let isShared = !settings.configuration.users.isEmpty
         let server = try await SocketServer.start(
             path: settings.socket, mode: isShared ? 0o666 : 0o600, directoryMode: isShared ? 0o711 : 0o700,
             handler: door, logger: logger)
@@ -69,7 +69,7 @@ private enum Service {
         // Cancelled below; it only waits and forgets.
         let forgetting = Task { await forgetOldRuns(coordinator) }
         interruption.onHangUp { Task { await reload(coordinator) } }
-        await interruption.isInterrupted()
+        await interruption.happened()
         ServiceNotifier.tell(.stopping)
         forgetting.cancel()
         async let closed: Void = coordinator.close()
@@ -95,12 +95,12 @@ private enum Service {
 /// Says who may connect: the user who runs the coordinator, as superuser, and those whom the configuration maps.
 private struct Door: RequestHandler {
     var table: MethodTable
-    var users: [uid_t: Role]
+    var users: [Configuration.User]
     var logger: Logger
 
     func connected(_ peer: Peer) throws(AlmaError) -> any ConnectionHandler {
         if peer.uid == geteuid() { return Session(table: table, client: .owner) }
-        guard let role = users[peer.uid] else {
+        guard let role = users.first(where: { $0.uid == peer.uid })?.role else {
             logger.warning("peer refused", metadata: ["peer.uid": "\(peer.uid)", "peer.pid": "\(peer.pid)"])
             throw AlmaError(
                 .peerRefused, "user \(peer.uid) may not use this coordinator; its owner can map users in config.yaml")

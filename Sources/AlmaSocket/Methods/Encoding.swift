@@ -74,7 +74,7 @@ extension Policy {
 
 extension PolicyVerdict {
     /// `errors` are why the policy does not load, `warnings` what it can be loaded with.
-    var json: JSON {
+    public var json: JSON {
         [
             "valid": .bool(errors.isEmpty), "errors": .array(errors.map(\.json)),
             "warnings": .array(warnings.map(\.json)),
