@@ -33,6 +33,8 @@ final class RunQueue: Sendable {
         line = Mutex(WaitingLine())
     }
 
+    /// How many stand in line.
+    var standing: Int { line.withLock { $0.standing } }
     var counts: Counts { line.withLock { Counts(waiting: $0.waiting, running: $0.running) } }
 
     /// Takes a place, still without a slot.
@@ -51,7 +53,7 @@ final class RunQueue: Sendable {
     /// Takes a slot at once if one is free and nobody waits for it.
     func start(_ ticket: Ticket) -> Bool {
         line.withLock { line in
-            guard line.running < slots, !line.isAnyoneInLine else { return false }
+            guard line.running < slots, line.standing == 0 else { return false }
             line.start(user: ticket.user)
             return true
         }
@@ -65,7 +67,7 @@ final class RunQueue: Sendable {
                 let isOut = line.withLock { line in
                     if Task.isCancelled { return true }
                     line.enter(
-                        .init(number: ticket.number, since: .now, continuation: continuation), user: ticket.user,
+                        .init(number: ticket.number, since: .now, resume: { continuation.resume(returning: $0) }), user: ticket.user,
                         priority: ticket.priority)
                     return false
                 }
@@ -73,7 +75,7 @@ final class RunQueue: Sendable {
             }
         } onCancel: {
             let waiter = line.withLock { $0.remove(ticket.number) }
-            waiter?.resume(returning: false)
+            waiter?.resume(false)
         }
     }
 
@@ -85,11 +87,11 @@ final class RunQueue: Sendable {
 
     private func serve() {
         while true {
-            let next = line.withLock { line -> CheckedContinuation<Bool, Never>? in
+            let next = line.withLock { line -> WaitingLine.Waiter? in
                 line.running < slots ? line.next(at: .now) : nil
             }
             guard let next else { return }
-            next.resume(returning: true)
+            next.resume(true)
         }
     }
 }
@@ -99,7 +101,8 @@ struct WaitingLine {
     struct Waiter {
         var number: Int
         var since: ContinuousClock.Instant
-        var continuation: CheckedContinuation<Bool, Never>
+        /// Tells it that its turn has come, or that it is out.
+        var resume: @Sendable (Bool) -> Void
     }
 
     private struct Lane: Hashable {
@@ -124,7 +127,7 @@ struct WaitingLine {
     /// Waiting this long is worth one step of priority.
     static let step = Duration.seconds(30)
 
-    var isAnyoneInLine: Bool { !inLine.isEmpty }
+    var standing: Int { inLine.count }
     func waiting(of user: String) -> Int { users[user]?.waiting ?? 0 }
 
     mutating func register(_ user: String) -> Int {
@@ -146,8 +149,8 @@ struct WaitingLine {
         lanes[Lane(user: user, priority: priority), default: Fifo()].append(waiter.number)
     }
 
-    mutating func remove(_ number: Int) -> CheckedContinuation<Bool, Never>? {
-        inLine.removeValue(forKey: number)?.continuation
+    mutating func remove(_ number: Int) -> Waiter? {
+        inLine.removeValue(forKey: number)
     }
 
     mutating func leave(user: String, hadSlot: Bool) {
@@ -158,7 +161,7 @@ struct WaitingLine {
     }
 
     /// Takes the one whose turn it is out of the line and gives it a slot.
-    mutating func next(at now: ContinuousClock.Instant) -> CheckedContinuation<Bool, Never>? {
+    mutating func next(at now: ContinuousClock.Instant) -> Waiter? {
         var best: (lane: Lane, waiter: Waiter, rank: (Int, Int, Int))?
         for lane in Array(lanes.keys) {
             guard let waiter = first(of: lane) else { continue }
@@ -171,7 +174,7 @@ struct WaitingLine {
         if lanes[best.lane]?.first == nil { lanes[best.lane] = nil }
         inLine[best.waiter.number] = nil
         start(user: best.lane.user)
-        return best.waiter.continuation
+        return best.waiter
     }
 
     /// Drops those who left from the head of a lane.
