@@ -89,7 +89,10 @@ let package = Package(
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
         .testTarget(
             name: "AlmaSeccompTests", dependencies: ["AlmaSeccomp", "AlmaModel", "AlmaPolicy", "CSeccompProbe"]),
-        .testTarget(name: "AlmaStoreTests", dependencies: ["AlmaStore", "AlmaModel"]),
+        .testTarget(
+            name: "AlmaStoreTests",
+            dependencies: ["AlmaStore", "AlmaModel", .product(name: "GRDB", package: "GRDB.swift")],
+            exclude: ["Fixtures"]),
         .testTarget(name: "AlmaCoordinatorTests", dependencies: ["AlmaCoordinator", "AlmaModel", "AlmaPolicy"]),
         .testTarget(name: "AlmaSocketTests", dependencies: ["AlmaSocket", "AlmaModel", "AlmaWire", "AlmaCoordinator"]),
         .testTarget(name: "AlmaHostTests", dependencies: ["AlmaHost", "AlmaModel", "AlmaPolicy"]),

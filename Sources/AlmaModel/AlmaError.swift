@@ -79,6 +79,7 @@ extension ErrorCode {
     public static let storeReadOnly: Self = "store.read_only"
     public static let storeCorrupt: Self = "store.corrupt"
     public static let storeTooNew: Self = "store.too_new"
+    public static let storeUnsafe: Self = "store.unsafe"
     public static let peerRefused: Self = "peer.refused"
     public static let callerNotAllowed: Self = "caller.not_allowed"
     public static let coordinatorRunning: Self = "coordinator.running"
