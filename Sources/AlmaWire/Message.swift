@@ -49,26 +49,55 @@ public enum Message: Sendable, Equatable {
 
     /// - Throws: what the peer should be told: -32700 for no JSON, -32600 for JSON that is no message.
     public init(frame: [UInt8]) throws(RPCError) {
+        do throws(RefusedFrame) { try self.init(reading: frame) } catch { throw error.error }
+    }
+
+    /// As `init(frame:)`, and says which request the refusal answers.
+    public init(reading frame: [UInt8]) throws(RefusedFrame) {
         let json: JSON
-        do throws(JSONError) { json = try JSON(parsing: frame) } catch { throw RPCError(parsing: error) }
-        guard case .object = json, json["jsonrpc"] == "2.0" else { throw .invalidRequest("not a JSON-RPC 2.0 object") }
-        let id = json["id"].map(RequestID.init)
-        if let id, id == nil { throw .invalidRequest("id must be a string, a whole number or null") }
+        do throws(JSONError) { json = try JSON(parsing: frame) } catch { throw RefusedFrame(error) }
+        let given = json["id"]
+        let id = given.flatMap(RequestID.init)
+        guard given == nil || id != nil else { throw RefusedFrame("id must be a string, a whole number or null") }
+        guard case .object = json, json["jsonrpc"] == "2.0" else {
+            throw RefusedFrame("not a JSON-RPC 2.0 object", id: id)
+        }
         if let method = json["method"] {
-            guard let method = method.string else { throw .invalidRequest("method must be a string") }
+            guard let method = method.string else { throw RefusedFrame("method must be a string", id: id) }
             let params = json["params"] ?? [:]
-            if let id = id ?? nil {
+            if let id {
                 self = .request(id, method: method, params: params)
             } else {
                 self = .notification(method: method, params: params)
             }
-        } else if let id = id ?? nil, let result = json["result"] {
+        } else if let id, let result = json["result"] {
             self = .response(id, result: result)
-        } else if let id = id ?? nil, let error = json["error"] {
+        } else if let id, let error = json["error"] {
             self = .failure(id, RPCError(json: error))
         } else {
-            throw .invalidRequest("neither a request, nor a notification, nor a response")
+            throw RefusedFrame("neither a request, nor a notification, nor a response", id: id)
         }
+    }
+}
+
+/// A frame that holds no message.
+public struct RefusedFrame: Error, Sendable, Equatable {
+    /// The request's id as far as it could be read, else null.
+    public var id: RequestID
+    public var error: RPCError
+    /// Whether the connection must close: the frame went beyond what ALMA reads at all.
+    public var endsConnection: Bool
+
+    init(_ message: String, id: RequestID? = nil) {
+        self.id = id ?? .null
+        error = .invalidRequest(message)
+        endsConnection = false
+    }
+
+    init(_ error: JSONError) {
+        id = .null
+        self.error = RPCError(parsing: error)
+        endsConnection = error.reason == .tooDeep
     }
 }
 
@@ -106,6 +135,9 @@ public struct RPCError: Error, Sendable, Equatable {
             code: json["code"]?.integer ?? -32603, message: json["message"]?.string ?? "unknown error",
             data: json["data"])
     }
+
+    /// What the sender of a frame larger than `FrameReader.standardLimit` is told.
+    public static let frameTooLong = invalidRequest("a frame of more than \(FrameReader.standardLimit) bytes")
 
     static func invalidRequest(_ message: String) -> RPCError { RPCError(code: -32600, message: message) }
 
