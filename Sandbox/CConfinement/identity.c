@@ -95,3 +95,5 @@ int alma_die_with_parent(pid_t parent)
     }
     return 0;
 }
+
+int alma_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }

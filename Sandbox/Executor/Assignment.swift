@@ -24,6 +24,8 @@ struct Assignment {
     var environment: [String]
     var limits: Limits
     var hasWorkspace: Bool
+    /// Paths in the workspace that the task may not change.
+    var protected: [String]
     var mountTargets: [String]
     var cgroupFiles: [String]
     var script: (name: String, contents: [UInt8])?
@@ -38,7 +40,8 @@ struct Assignment {
 
     init(_ params: JSON) throws(RPCError) {
         guard let environment = Self.strings(params["env"]), let hasWorkspace = params["workspace"]?.bool,
-            let mountTargets = Self.strings(params["mounts"]), let cgroupFiles = Self.strings(params["cgroup"]),
+            let protected = Self.strings(params["protect"]), let mountTargets = Self.strings(params["mounts"]),
+            let cgroupFiles = Self.strings(params["cgroup"]),
             let comparison = params["compare"]?.string.flatMap(Comparison.init),
             let required = Self.strings(params["required"]), let refusals = params["refusals"]?.members,
             let denyTCP = params["deny_tcp"]?.bool, let sampled = params["memory_sampled"]?.bool
@@ -47,6 +50,7 @@ struct Assignment {
         limits = try Self.limits(params["limits"])
         self.environment = environment
         self.hasWorkspace = hasWorkspace
+        self.protected = protected
         self.mountTargets = mountTargets
         self.cgroupFiles = cgroupFiles
         self.comparison = comparison

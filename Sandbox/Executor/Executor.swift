@@ -153,12 +153,21 @@ final class Executor {
             guard alma_attach_mount(mount, target) == 0 else { throw failure(stage, errno) }
             close(mount)
         }
+        try hold(assignment)
         if let script = assignment.script {
             guard alma_place_script(script.name, script.contents, script.contents.count) == 0 else {
                 throw failure(ALMA_STAGE_SCRIPT, errno)
             }
         }
         guard alma_seal_root() == 0 else { throw failure(ALMA_STAGE_ROOT, errno) }
+    }
+
+    /// Operations look after protected paths by themselves, and could not enter other mounts.
+    private func hold(_ assignment: Assignment) throws(RPCError) {
+        guard case .program = assignment.work else { return }
+        for path in assignment.protected {
+            guard alma_hold_path(path) == 0 else { throw failure(ALMA_STAGE_WORKSPACE, errno) }
+        }
     }
 
     /// Writes the task where init and the tool read it.
@@ -178,10 +187,10 @@ final class Executor {
         // One more where a cgroup keeps the same limit: it shall be the one that refuses, since it counts refusals.
         let spare: Int64 = assignment.memoryIsSampled ? 0 : 1
         tool.pointee.processes = UInt64((assignment.limits[.processes] ?? 0) + spare)
-        guard describe(assignment.work) else { throw failure(ALMA_STAGE_EXEC, E2BIG) }
+        guard describe(assignment.work, protected: assignment.protected) else { throw failure(ALMA_STAGE_EXEC, E2BIG) }
     }
 
-    private func describe(_ work: Assignment.Work) -> Bool {
+    private func describe(_ work: Assignment.Work, protected: [String]) -> Bool {
         switch work {
         case .program(let program, let arguments):
             guard let path = region.place(string: program), let argv = region.place(strings: arguments) else {
@@ -190,7 +199,8 @@ final class Executor {
             tool.pointee.program = UnsafePointer(path)
             tool.pointee.argv = UnsafePointer(argv)
         case .operation(let name, let input):
-            let bytes = input.compactBytes.map { CChar(bitPattern: $0) }
+            let order: JSON = ["input": input, "protect": JSON(protected)]
+            let bytes = order.compactBytes.map { CChar(bitPattern: $0) }
             guard let place = region.place(string: name), let json = region.place(bytes) else { return false }
             tool.pointee.operation = UnsafePointer(place)
             tool.pointee.input_json = UnsafePointer(json)

@@ -23,12 +23,14 @@ enum Operation {
             throw AlmaError(.runProtocol, "the operation got no input")
         }
         let bytes = UnsafeRawBufferPointer(start: start, count: tool.input_json_length)
-        guard let input = try? JSON(parsing: bytes) else {
+        guard let order = try? JSON(parsing: bytes), let input = order["input"] else {
             throw AlmaError(.runProtocol, "the operation's input is no JSON")
         }
+        let protected = (order["protect"]?.array ?? []).compactMap(\.string)
         let workspace = alma_open_path("/workspace")
         guard workspace >= 0 else { throw AlmaError(.workspaceNotFound, "the workspace cannot be opened") }
-        return try Operations.run(String(cString: name), input: input, adopting: workspace)
+        return try Operations.run(
+            String(cString: name), input: input, protected: protected, adopting: workspace)
     }
 
     private static func write(_ bytes: [UInt8]) {

@@ -12,6 +12,7 @@ enum Rehearsal {
     private static var assign: JSON {
         [
             "env": ["A=b"], "limits": .object(LimitKey.allCases.map { .init($0.rawValue, 1) }), "workspace": true,
+            "protect": [],
             "compare": "fresh", "mounts": [], "cgroup": [], "required": ["pid"], "refusals": ["1": 1],
             "deny_tcp": true, "memory_sampled": false, "program": "true", "argv": ["true"],
         ]

@@ -5,17 +5,28 @@ import Glibc
 
 /// The one process that keeps the host's view: forks executors and opens workspaces for them, one request at a time.
 /// It ends with its channel, and its executors end with it.
-struct Spawner {
-    let channel: Channel
+final class Spawner {
+    private let channel: Channel
+    private let children = Children()
+    /// Of running tasks, by the id of the request that took them.
+    private var holds: [Int64: Hold] = [:]
+
+    init(channel: Channel) { self.channel = channel }
 
     func run() -> Never {
         if alma_is_privileged() == 0, alma_enter_host_view() != 0 { refuseEverything(errno) }
-        let children = ChildReaper()
+        umask(0o022)
+        // So that it sees the end of whatever an executor leaves behind.
+        _ = alma_adopt_orphans()
         Rehearsal.run()
         channel.send(.notification(method: "ready", params: [:]))
         while children.waitForFrame(on: channel) {
             guard let message = channel.wait(), case .request(let id, let method, let params) = message else { break }
             answer(id, method, params)
+        }
+        if !holds.isEmpty {
+            children.killAll()
+            holds.values.forEach { $0.release() }
         }
         exit(0)
     }
@@ -31,10 +42,19 @@ struct Spawner {
         let descriptors: [Int32]
         switch method {
         case "executor.spawn": descriptors = spawn(params)
-        case "workspace.open": descriptors = single(open(params))
+        case "workspace.open": return open(id, params)
         case "workspace.make": descriptors = single(make(params))
-        default: descriptors = single(-1)
+        case "workspace.release": return release(id, params)
+        case "workspace.sweep":
+            if let records = params["records"]?.string { HoldRecord.sweep(records) }
+            return channel.send(.response(id, result: [:]))
+        default: descriptors = single(invalid())
         }
+        reply(id, method, descriptors)
+    }
+
+    /// Empty `descriptors` stand for a failure with errno set.
+    private func reply(_ id: RequestID, _ method: String, _ descriptors: [Int32]) {
         let cause = errno
         guard !descriptors.isEmpty else {
             channel.send(
@@ -64,8 +84,11 @@ struct Spawner {
             close(channelEnds[0])
             close(sync[0])
             close(channel.descriptor)
+            // Before the parent goes on: a lock on a placeholder ends when nobody has it open any more.
+            holds = [:]
             Executor.run(channel: Channel(descriptor: channelEnds[1]), sync: sync[1], parent: parent)
         }
+        if pid > 0 { children.add(pid) }
         close(channelEnds[1])
         close(sync[1])
         let mapped = pid > 0 && alma_map_identity(sync[0], pid, owner.uid, owner.gid) == 0
@@ -80,7 +103,40 @@ struct Spawner {
         return [channelEnds[0], pidfd]
     }
 
-    private func open(_ params: JSON) -> Int32 {
+    // MARK: workspaces
+
+    private func open(_ id: RequestID, _ params: JSON) {
+        let hold: Hold?
+        do throws(HoldFailure) { hold = try takeHold(params) } catch {
+            let data: JSON = ["errno": JSON(error.cause), "protected": .string(error.path)]
+            return channel.send(.failure(id, RPCError(code: -32000, message: "a path cannot be held", data: data)))
+        }
+        let mount = openMount(params)
+        if mount >= 0, let hold, !hold.isEmpty, case .integer(let number) = id {
+            holds[number] = hold
+        } else {
+            hold?.release()
+        }
+        reply(id, "workspace.open", single(mount))
+    }
+
+    private func takeHold(_ params: JSON) throws(HoldFailure) -> Hold? {
+        guard let wanted = params["hold"] else { return nil }
+        guard let path = params["path"]?.string, let device = params["device"]?.integer,
+            let inode = params["inode"]?.integer, let records = wanted["records"]?.string,
+            let protected = wanted["protect"]?.array
+        else { throw HoldFailure(cause: EINVAL) }
+        return try Hold(
+            protected.compactMap(\.string), in: path, device: UInt64(bitPattern: device),
+            inode: UInt64(bitPattern: inode), owner: params["idmap"]?["disk"].flatMap(Owner.init), records: records)
+    }
+
+    private func release(_ id: RequestID, _ params: JSON) {
+        if let number = params["hold"]?.integer { holds.removeValue(forKey: number)?.release() }
+        channel.send(.response(id, result: [:]))
+    }
+
+    private func openMount(_ params: JSON) -> Int32 {
         guard let path = params["path"]?.string, let device = params["device"]?.integer,
             let inode = params["inode"]?.integer
         else { return invalid() }
@@ -117,7 +173,7 @@ struct Spawner {
 }
 
 /// A user and a group as numbers outside the sandbox.
-private struct Owner {
+struct Owner {
     let uid: uid_t
     let gid: gid_t
 
@@ -133,13 +189,15 @@ private struct Owner {
     }
 }
 
-/// Collects ended executors between requests. They stay zombies until then, so that no pid means two processes.
-private struct ChildReaper {
+/// The executors, and what they leave behind. Collected between requests; they stay zombies until then, so that no pid
+/// means two processes.
+private final class Children {
     private let signals: Int32
+    private var executors: Set<pid_t> = []
 
-    init() {
-        signals = alma_child_signals()
-    }
+    init() { signals = alma_child_signals() }
+
+    func add(_ pid: pid_t) { executors.insert(pid) }
 
     /// - Returns: false when the channel can give no frame any more.
     func waitForFrame(on channel: Channel) -> Bool {
@@ -160,6 +218,17 @@ private struct ChildReaper {
     private func reap() {
         var information = [UInt8](repeating: 0, count: 128)
         _ = read(signals, &information, information.count)
-        while waitpid(-1, nil, WNOHANG) > 0 {}
+        while true {
+            let pid = waitpid(-1, nil, WNOHANG)
+            guard pid > 0 else { return }
+            executors.remove(pid)
+        }
+    }
+
+    /// Ends all tasks, and returns when nothing of them is left: with its executor dies the first process of a task,
+    /// which then is ours to wait for, and it ends last of all.
+    func killAll() {
+        for pid in executors { kill(pid, SIGKILL) }
+        while waitpid(-1, nil, 0) > 0 || errno == EINTR {}
     }
 }

@@ -7,7 +7,7 @@ struct FileDelete {
     private let isRecursive: Bool
 
     init(_ input: OperationInput) throws(AlmaError) {
-        path = try input.path()
+        path = try input.changedPath()
         isRecursive = try input.flag("recursive", default: false)
     }
 

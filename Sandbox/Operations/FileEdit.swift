@@ -10,8 +10,8 @@ struct FileEdit {
     private let isDryRun: Bool
 
     init(_ input: OperationInput) throws(AlmaError) {
-        path = try input.path()
         isDryRun = try input.flag("dry_run", default: false)
+        path = try isDryRun ? input.path() : input.changedPath()
         let list = try input.required("edits", "a list") { $0.array }
         guard !list.isEmpty else { throw AlmaError(field: "edits", "must have at least one edit") }
         guard list.count <= 1000 else { throw AlmaError(field: "edits", "must have at most 1000 edits") }

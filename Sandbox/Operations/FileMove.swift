@@ -8,8 +8,8 @@ struct FileMove {
     private let overwrites: Bool
 
     init(_ input: OperationInput) throws(AlmaError) {
-        from = try input.path()
-        to = try input.path("to")
+        from = try input.changedPath()
+        to = try input.changedPath("to")
         overwrites = try input.flag("overwrite", default: false)
     }
 

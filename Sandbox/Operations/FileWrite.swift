@@ -9,7 +9,7 @@ struct FileWrite {
     private let permissions: UInt32?
 
     init(_ input: OperationInput) throws(AlmaError) {
-        path = try input.path()
+        path = try input.changedPath()
         content = try Self.content(input)
         createsDirectories = try input.flag("create_dirs", default: false)
         permissions = try Self.permissions(input)

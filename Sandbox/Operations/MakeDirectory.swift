@@ -7,7 +7,7 @@ struct MakeDirectory {
     private let createsParents: Bool
 
     init(_ input: OperationInput) throws(AlmaError) {
-        path = try input.path()
+        path = try input.changedPath(mayLieAbove: true)
         createsParents = try input.flag("parents", default: true)
     }
 

@@ -3,12 +3,15 @@ import AlmaModel
 /// Reads the fields of a tool's input. The coordinator has checked them against a schema; here nothing relies on that.
 struct OperationInput {
     let json: JSON
+    private let protection: Protection
 
-    init(_ json: JSON) throws(AlmaError) {
+    /// - Parameter protected: paths in the workspace that may not be changed.
+    init(_ json: JSON, protected: [String] = []) throws(AlmaError) {
         guard case .object = json else {
             throw AlmaError(.inputInvalid, "The input must be an object, not \(json.typeName).")
         }
         self.json = json
+        protection = Protection(protected)
     }
 
     /// nil when the field is absent or null.
@@ -45,6 +48,15 @@ struct OperationInput {
 
     func path(_ field: String = "path") throws(AlmaError) -> WorkspacePath {
         try WorkspacePath(try string(field), field: field)
+    }
+
+    /// A path that is going to be written, moved or removed.
+    /// - Parameter mayLieAbove: when that leaves alone what is in it.
+    /// - Throws: also `policy.path_protected`.
+    func changedPath(_ field: String = "path", mayLieAbove: Bool = false) throws(AlmaError) -> WorkspacePath {
+        let path = try path(field)
+        try protection.check(path, mayLieAbove: mayLieAbove)
+        return path
     }
 
     /// The workspace itself when the field is absent.

@@ -20,22 +20,28 @@ public enum Operations {
     ]
 
     /// Runs one tool to its end.
-    /// - Parameter workspace: what paths in `input` are relative to; nothing outside of it is read or changed.
+    /// - Parameters:
+    ///   - protected: paths in the workspace that are not changed either.
+    ///   - workspace: what paths in `input` are relative to; nothing outside of it is read or changed.
     /// - Returns: the tool's `result`.
     /// - Throws: `tool.not_found`, `input.*` and whatever the tool itself answers; then nothing was changed, except
     /// where   a recursive deletion had begun.
-    static func run(_ name: String, input: JSON, workspace: borrowing Directory) throws(AlmaError) -> JSON {
+    static func run(
+        _ name: String, input: JSON, protected: [String] = [], workspace: borrowing Directory
+    ) throws(AlmaError) -> JSON {
         guard let operation = table[name] else {
             throw AlmaError(.toolNotFound, "There is no built-in tool \(name.visible).")
         }
         // Past the limit of a file's size a write must fail with EFBIG instead of ending the process.
         _ = signal(SIGXFSZ, SIG_IGN)
-        return try operation(try OperationInput(input), workspace)
+        return try operation(try OperationInput(input, protected: protected), workspace)
     }
 
     /// The same in the directory that `descriptor` is open on; the descriptor is closed with the call.
-    public static func run(_ name: String, input: JSON, adopting descriptor: Int32) throws(AlmaError) -> JSON {
+    public static func run(
+        _ name: String, input: JSON, protected: [String], adopting descriptor: Int32
+    ) throws(AlmaError) -> JSON {
         let workspace = Directory(adopting: descriptor)
-        return try run(name, input: input, workspace: workspace)
+        return try run(name, input: input, protected: protected, workspace: workspace)
     }
 }

@@ -47,6 +47,9 @@ public final class Engine: ToolEngine {
             spawner: try await SpawnerClient.start(executor: configuration.executor),
             workspaces: WorkspaceGuard(home: configuration.home, guarded: configuration.guarded), cgroups: cgroups,
             owners: OwnerPool(isPrivileged: isPrivileged), filters: CompiledFilterCache(), isPrivileged: isPrivileged)
+        if HostFile.exists(host.workspaces.holdRecords) {
+            await host.spawner.sweep(records: host.workspaces.holdRecords)
+        }
     }
 
     public func check(_ call: ToolCall) throws(AlmaError) -> ToolDescription {

@@ -38,10 +38,15 @@ struct EngineHost: Sendable {
         }
     }
 
-    func openWorkspace(_ path: String, for owner: SpawnerClient.Owner) async throws(AlmaError) -> Int32 {
+    func openWorkspace(
+        _ path: String, protecting protected: [String], for owner: SpawnerClient.Owner
+    ) async throws(AlmaError) -> SpawnerClient.Opened {
         let pinned = try workspaces.pin(path)
-        let source = source(pinned, owner: owner, readOnly: false)
+        var source = source(pinned, owner: owner, readOnly: false)
+        source.protect = protected
+        source.records = workspaces.holdRecords
         do throws(SpawnerClient.Refused) { return try await spawner.open(source) } catch {
+            if let protected = error.protected { throw Self.unheld(protected, in: path, error.cause) }
             if error.cause == EINVAL, isPrivileged {
                 throw AlmaError(
                     .isolationUnavailable,
@@ -61,14 +66,14 @@ struct EngineHost: Sendable {
         }
         try workspaces.checkMount(pinned.path)
         var source = source(pinned, owner: owner, readOnly: true)
-        do throws(SpawnerClient.Refused) { return try await spawner.open(source) } catch {
+        do throws(SpawnerClient.Refused) { return try await spawner.open(source).mount } catch {
             guard error.cause == EINVAL, source.idmap != nil else {
                 throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error.cause)
             }
         }
         // A filesystem without idmapped mounts shows its own ids, which do no harm where nothing can be written.
         source.idmap = nil
-        do throws(SpawnerClient.Refused) { return try await spawner.open(source) } catch {
+        do throws(SpawnerClient.Refused) { return try await spawner.open(source).mount } catch {
             throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error.cause)
         }
     }
@@ -79,6 +84,17 @@ struct EngineHost: Sendable {
         MountSource(
             path: pinned.path, device: pinned.device, inode: pinned.inode, readOnly: readOnly, recursive: !isPrivileged,
             idmap: isPrivileged ? (disk: pinned.owner, task: owner) : nil)
+    }
+
+    private static func unheld(_ protected: String, in path: String, _ cause: Int32) -> AlmaError {
+        let fix =
+            cause == ELOOP
+            ? "it goes through a symbolic link; put the directory or file itself there"
+            : "\(String(cString: strerror(cause))); make it yourself, or take it out of the policy's `protect`"
+        return AlmaError(
+            .workspaceUnsafe,
+            "the protected path \(Visible.text(protected)) of workspace \(Visible.text(path)) cannot be kept from "
+                + "tasks: \(fix)")
     }
 
     private static func unavailable(_ what: String, _ cause: Int32) -> AlmaError {

@@ -56,6 +56,7 @@ extension ErrorCode {
     public static let policyInvalid: Self = "policy.invalid"
     public static let policyNotFound: Self = "policy.not_found"
     public static let policyLimitExceeded: Self = "policy.limit_exceeded"
+    public static let policyPathProtected: Self = "policy.path_protected"
     public static let policyDenied: Self = "policy.denied"
     public static let policyApprovalRequired: Self = "policy.approval_required"
     public static let policyApprovalExpired: Self = "policy.approval_expired"

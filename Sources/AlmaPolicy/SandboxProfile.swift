@@ -14,6 +14,8 @@ public struct SandboxProfile: Sendable, Equatable {
     public var allowDegraded: Set<Layer>
     /// Programs for tools by name, for example `python: /usr/bin/python3`; always absolute.
     public var interpreters: [String: String]
+    /// Paths relative to a workspace that the user gave, there or not, which no task may change or make.
+    public var protect: [String]
 
     /// A read-only view of a host path at the same place in the sandbox. A missing source is left out when `optional`.
     public struct Mount: Sendable, Equatable {
@@ -28,7 +30,7 @@ public struct SandboxProfile: Sendable, Equatable {
 
     public init(
         name: String, seccomp: SeccompProfile, mounts: [Mount], network: NetworkMode, limits: Limits, maximum: Limits,
-        allowDegraded: Set<Layer>, interpreters: [String: String]
+        allowDegraded: Set<Layer>, interpreters: [String: String], protect: [String] = []
     ) {
         self.name = name
         self.seccomp = seccomp
@@ -38,6 +40,7 @@ public struct SandboxProfile: Sendable, Equatable {
         self.maximum = maximum
         self.allowDegraded = allowDegraded
         self.interpreters = interpreters
+        self.protect = protect
     }
 }
 

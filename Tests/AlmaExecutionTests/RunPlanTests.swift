@@ -38,6 +38,18 @@ struct RunPlanTests {
         #expect(result[.cpu] == expectedCPU)
     }
 
+    @Test("protects paths in a workspace that was given, from programs by mounts and from operations by themselves")
+    func protected() throws {
+        let profile = testProfile { $0.protect = [".envrc"] }
+        let given: (inout ToolCall) -> Void = { $0.workspace = .directory("/w") }
+        let program = try plan(toolCall("shell", ["command": "x"], given), profile)
+        #expect(program.protected == [".envrc"] && program.held == [".envrc"])
+        let operation = try plan(toolCall("file_read", ["path": "x"], given), profile)
+        #expect(operation.protected == [".envrc"] && operation.held == [])
+        let fresh = try plan(toolCall("shell", ["command": "x"]), profile)
+        #expect(fresh.protected == [] && fresh.held == [])
+    }
+
     @Test("leaves processor time as it is asked for")
     func cpu() throws {
         #expect(try limits(["command": "x"], [.wall: 60_000, .cpu: 100])[.cpu] == 100)

@@ -28,9 +28,12 @@ final class TemporaryWorkspace {
         removal.waitUntilExit()
     }
 
+    /// Paths that the policy protects.
+    var protected: [String] = []
+
     func run(_ tool: String, _ input: JSON) throws(AlmaError) -> JSON {
         let workspace = Directory(adopting: open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC))
-        return try Operations.run(tool, input: input, workspace: workspace)
+        return try Operations.run(tool, input: input, protected: protected, workspace: workspace)
     }
 
     /// The code a call is refused with; nil when it is not.

@@ -113,6 +113,17 @@ final class HostDirectory: Sendable {
 
     var names: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted() }
 
+    /// Everything below, directories with a slash behind.
+    var tree: [String] {
+        let entries = FileManager.default.enumerator(atPath: path)
+        var found: [String] = []
+        while let name = entries?.nextObject() as? String {
+            let isDirectory = entries?.fileAttributes?[.type] as? FileAttributeType == .typeDirectory
+            found.append(isDirectory ? name + "/" : name)
+        }
+        return found.sorted()
+    }
+
     func owner(of name: String) -> uid_t? {
         var status = stat()
         return lstat("\(path)/\(name)", &status) == 0 ? status.st_uid : nil

@@ -12,18 +12,28 @@ enum Sandbox {
     static let policy = Result { try PolicyLibrary().policy("default") }
     private static let shared = Task { try await makeEngine(home: "/nonexistent/alma") }
 
+    /// The default policy with paths that every profile protects.
+    static func policy(protecting paths: [String]) throws -> Policy {
+        var policy = try policy.get()
+        for name in policy.profiles.keys { policy.profiles[name]?.protect = paths }
+        return policy
+    }
+
     static func makeEngine(home: String) async throws -> Engine {
         try await Engine(EngineConfiguration(home: home, executor: Host.program("alma-executor"), guarded: []))
     }
 
-    /// - Parameter engine: nil = the one that all tests share.
+    /// - Parameters:
+    ///   - engine: nil = the one that all tests share.
+    ///   - policy: nil = the default one.
     static func run(
-        _ call: ToolCall, connections: RunConnections = .init(), engine: Engine? = nil
+        _ call: ToolCall, connections: RunConnections = .init(), engine: Engine? = nil, policy: Policy? = nil
     ) async throws -> ToolResult {
         await turnstile.enter()
         do {
             let own = try await shared.value
-            let result = try await (engine ?? own).runUndecided(call, policy.get(), connections: connections)
+            let result = try await (engine ?? own).runUndecided(
+                call, policy ?? self.policy.get(), connections: connections)
             await turnstile.leave()
             return result
         } catch {

@@ -80,7 +80,7 @@ int alma_map_identity(int sync, pid_t pid, uid_t uid, gid_t gid);
 /* A user namespace that maps `owner` on disk to `uid` in a mount; -1 or its descriptor. */
 int alma_idmap_namespace(uid_t owner, gid_t group, uid_t uid, gid_t gid);
 
-/* ---- mounts.c, root.c, proc.c ---- */
+/* ---- mounts.c, root.c, proc.c, holds.c ---- */
 
 struct alma_view {
     const char *path; /* the same place outside and inside */
@@ -101,6 +101,9 @@ int alma_detached_memory(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid);
 int alma_attach_mount(int mount, const char *target);
 /* Writes /run/alma/NAME, readable and executable. */
 int alma_place_script(const char *name, const void *bytes, size_t length);
+/* What `path` names in /workspace becomes read-only, and neither it nor a directory above it can be
+ * renamed, removed or replaced. Symbolic links are refused (ELOOP); ENOENT: it is not there. */
+int alma_hold_path(const char *path);
 /* From here on nothing can be put into the root any more. */
 int alma_seal_root(void);
 
@@ -258,6 +261,8 @@ int alma_exited(int status);
 int alma_exit_code(int status);
 int alma_signal(int status);
 int alma_die_with_parent(pid_t parent);
+/* Processes whose parents end become children of this one. */
+int alma_adopt_orphans(void);
 
 #include "files.h"
 #include "probe.h"

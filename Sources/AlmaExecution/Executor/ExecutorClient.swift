@@ -19,6 +19,8 @@ final class ExecutorClient: Sendable {
     private let reader: Mutex<ExecutorChannel.Reader?>
     private let nextInput = Mutex<Int64>(100)
     let initPID: Int32
+    /// Of the first process of the task's namespace, which ends when no other is left in it.
+    private let initPidfd: OwnedDescriptor
 
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix.
     static func start(
@@ -69,9 +71,14 @@ final class ExecutorClient: Sendable {
         channel: ExecutorChannel, pidfd: consuming OwnedDescriptor, reader: ExecutorChannel.Reader, initPID: Int32
     ) {
         self.channel = channel
-        self.pidfd = pidfd
         self.reader = Mutex(reader)
         self.initPID = initPID
+        let initPidfd = OwnedDescriptor(adopting: alma_pidfd_open(initPID))
+        // An executor that still waits for its task has its init, alive or not yet collected. One that does not has
+        // none, and never had a task.
+        var polled = pollfd(fd: pidfd.withRaw { $0 }, events: Int16(POLLIN), revents: 0)
+        self.initPidfd = poll(&polled, 1, 0) == 0 ? initPidfd : OwnedDescriptor(adopting: -1)
+        self.pidfd = pidfd
     }
 
     private static func prepareParams(_ plan: RunPlan, _ filter: CompiledFilter, memoryIsSampled: Bool, joins: Int)
@@ -135,6 +142,14 @@ final class ExecutorClient: Sendable {
 
     /// Ends the executor and with it its task, whatever state they are in.
     func kill() { _ = pidfd.withRaw { alma_pidfd_kill($0) } }
+
+    /// Ends the executor and returns when nothing of its task lives, whatever it may have said.
+    func endCompletely() async {
+        await end()
+        let raw = initPidfd.withRaw { $0 }
+        // Not cut short by a cancelled run; awaited at once.
+        if raw >= 0 { await Task { await Reactor.shared.wait(for: .readable, on: raw) }.value }
+    }
 
     /// Closes the channel, on which the executor ends by itself, and returns when it is gone.
     func end() async {

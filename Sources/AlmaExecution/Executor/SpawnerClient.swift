@@ -21,7 +21,17 @@ actor SpawnerClient {
     }
 
     /// A request the spawner could not fulfil.
-    struct Refused: Error { var cause: Int32 }
+    struct Refused: Error {
+        var cause: Int32
+        /// The protected path that it is about.
+        var protected: String?
+    }
+
+    /// A workspace as a detached mount, with what keeps its protected paths until `release`.
+    struct Opened {
+        var mount: Int32
+        var hold: Int64?
+    }
 
     /// - Throws: `isolation.unavailable` when the program cannot be started or cannot confine anything on this host.
     static func start(executor path: String) async throws(AlmaError) -> SpawnerClient {
@@ -94,23 +104,37 @@ actor SpawnerClient {
 
     /// - Returns: the executor's channel and its pidfd.
     func spawn(as owner: Owner) async throws(Refused) -> (channel: Int32, pidfd: Int32) {
-        let descriptors = try await request("executor.spawn", owner.json, count: 2)
+        let descriptors = try await request("executor.spawn", owner.json, count: 2).descriptors
         return (descriptors[0], descriptors[1])
     }
 
     /// A detached mount of the directory or file that was found at `path`.
-    func open(_ source: MountSource) async throws(Refused) -> Int32 {
-        try await request("workspace.open", source.json, count: 1)[0]
+    func open(_ source: MountSource) async throws(Refused) -> Opened {
+        let (descriptors, id) = try await request("workspace.open", source.json, count: 1)
+        return Opened(mount: descriptors[0], hold: source.protect.isEmpty ? nil : id)
+    }
+
+    /// Lets go of the protected paths of a workspace of which no task lives any more. A spawner that was killed leaves
+    /// them to the next one's `sweep`.
+    func release(_ hold: Int64) async {
+        _ = try? await request("workspace.release", ["hold": .integer(hold)], count: 0)
+    }
+
+    /// Clears away what runs of coordinators that live no more have left in workspaces.
+    func sweep(records: String) async {
+        _ = try? await request("workspace.sweep", ["records": .string(records)], count: 0)
     }
 
     func make(bytes: Int64, files: Int64, for owner: Owner) async throws(Refused) -> Int32 {
         let params: JSON = [
             "bytes": .integer(bytes), "files": .integer(files), "uid": JSON(owner.uid), "gid": JSON(owner.gid),
         ]
-        return try await request("workspace.make", params, count: 1)[0]
+        return try await request("workspace.make", params, count: 1).descriptors[0]
     }
 
-    private func request(_ method: String, _ params: JSON, count: Int) async throws(Refused) -> [Int32] {
+    private func request(
+        _ method: String, _ params: JSON, count: Int
+    ) async throws(Refused) -> (descriptors: [Int32], id: Int64) {
         await takeTurn()
         defer { giveTurn() }
         nextID += 1
@@ -120,9 +144,10 @@ actor SpawnerClient {
         guard case .response(.integer(nextID), _) = message, descriptors.count == count else {
             descriptors.forEach { Glibc.close($0) }
             guard case .failure(_, let error) = message else { throw Refused(cause: EPIPE) }
-            throw Refused(cause: Int32(clamping: error.data?["errno"]?.integer ?? 0))
+            throw Refused(
+                cause: Int32(clamping: error.data?["errno"]?.integer ?? 0), protected: error.data?["protected"]?.string)
         }
-        return descriptors
+        return (descriptors, nextID)
     }
 
     private func takeTurn() async {
@@ -159,6 +184,9 @@ struct MountSource: Sendable {
     var recursive: Bool
     /// Who owns it on disk, and who shall seem to own it: nil leaves ids alone.
     var idmap: (disk: SpawnerClient.Owner, task: SpawnerClient.Owner)?
+    /// Paths in it to hold until `release`, and where to note that.
+    var protect: [String] = []
+    var records = ""
 
     var json: JSON {
         var members: [JSON.Member] = [
@@ -167,6 +195,9 @@ struct MountSource: Sendable {
             .init("recursive", .bool(recursive)),
         ]
         if let idmap { members.append(.init("idmap", ["disk": idmap.disk.json, "task": idmap.task.json])) }
+        if !protect.isEmpty {
+            members.append(.init("hold", ["protect": JSON(protect), "records": .string(records)]))
+        }
         return .object(members)
     }
 }

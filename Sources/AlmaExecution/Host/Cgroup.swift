@@ -165,6 +165,8 @@ struct Cgroup: Sendable {
 
 /// Small files of /proc and /sys, whole and without ceremony.
 enum HostFile {
+    static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }
+
     static func isExecutable(_ path: String) -> Bool { access(path, X_OK) == 0 }
 
     /// Empty when it cannot be read; at most 1 MiB.

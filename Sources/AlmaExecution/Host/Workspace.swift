@@ -54,6 +54,8 @@ enum PathText {
 /// Says which directories may serve as workspace.
 struct WorkspaceGuard: Sendable {
     let home: String
+    /// Where runs note what they put into workspaces.
+    var holdRecords: String { home + "/holds" }
     /// ALMA's own directories, resolved.
     private let guarded: [String]
 

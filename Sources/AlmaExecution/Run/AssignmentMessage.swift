@@ -25,7 +25,8 @@ struct AssignmentMessage {
         var members: [JSON.Member] = [
             .init("env", JSON(plan.environment)), .init("limits", .object(limits)),
             .init("workspace", .bool(!workspace.descriptors.isEmpty)),
-            .init("compare", .string(workspace.comparison)), .init("mounts", JSON(plan.call.mounts.map(\.target))),
+            .init("compare", .string(workspace.comparison)), .init("protect", JSON(plan.protected)),
+            .init("mounts", JSON(plan.call.mounts.map(\.target))),
             .init("cgroup", .array(names)), .init("required", JSON(layers.map(\.rawValue).sorted())),
             .init("refusals", .object(refusals)), .init("deny_tcp", .bool(plan.network == .none)),
             .init("memory_sampled", .bool(cgroup == nil)),

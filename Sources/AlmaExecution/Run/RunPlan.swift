@@ -75,6 +75,17 @@ struct RunPlan: Sendable {
         }
     }
 
+    /// Paths that the task may not change: only a workspace that was given has any.
+    var protected: [String] {
+        guard task.usesWorkspace, case .directory = call.workspace else { return [] }
+        return profile.protect
+    }
+
+    /// Those that must be kept from it by mounts; an operation heeds them by itself.
+    var held: [String] {
+        if case .program = task.work { protected } else { [] }
+    }
+
     var filterKind: SeccompCompiler.Kind {
         if case .operation = task.work { .operation } else { .program }
     }

@@ -39,6 +39,22 @@ final class RunSession: Sendable {
         // workspace.
         let copyOut = try connections.copyOut.map { (path) throws(AlmaError) in try CopyTarget(path) }
         let workspace = try await RunWorkspace.open(plan, host: host, owner: owner)
+        let outcome: Result<ToolResult, AlmaError>
+        do throws(AlmaError) {
+            outcome = .success(try await perform(in: workspace, owner: owner, cgroup: &cgroup, copyOut: copyOut))
+        } catch {
+            outcome = .failure(error)
+        }
+        if let hold = workspace.hold {
+            await control.executor?.endCompletely()
+            await host.spawner.release(hold)
+        }
+        return try outcome.get()
+    }
+
+    private func perform(
+        in workspace: RunWorkspace, owner: SpawnerClient.Owner, cgroup: inout Cgroup?, copyOut: CopyTarget?
+    ) async throws(AlmaError) -> ToolResult {
         let mounts = try await openMounts(owner)
         defer { mounts.forEach { close($0) } }
         cgroup = Cgroup.make(

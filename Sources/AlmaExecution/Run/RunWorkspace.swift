@@ -6,11 +6,14 @@ import Glibc
 final class RunWorkspace: Sendable {
     /// How the executor tells what changed.
     let comparison: String
+    /// What keeps its protected paths; to be released when nothing of the task lives any more.
+    let hold: Int64?
     private let mount: OwnedDescriptor?
 
-    private init(comparison: String, mount: consuming OwnedDescriptor?) {
+    private init(comparison: String, mount: consuming OwnedDescriptor?, hold: Int64? = nil) {
         self.comparison = comparison
         self.mount = mount
+        self.hold = hold
     }
 
     /// The mount's descriptor, still ours; none when the task has no workspace.
@@ -32,8 +35,9 @@ final class RunWorkspace: Sendable {
                 bytes: plan.limits[.workspace] ?? 0, files: plan.limits[.workspaceFiles] ?? 0, for: owner)
             return RunWorkspace(comparison: "fresh", mount: OwnedDescriptor(adopting: mount))
         case .directory(let path):
-            let mount = try await host.openWorkspace(path, for: owner)
-            return RunWorkspace(comparison: "given", mount: OwnedDescriptor(adopting: mount))
+            let opened = try await host.openWorkspace(path, protecting: plan.held, for: owner)
+            return RunWorkspace(
+                comparison: "given", mount: OwnedDescriptor(adopting: opened.mount), hold: opened.hold)
         }
     }
 
