@@ -23,38 +23,24 @@ public struct EngineConfiguration: Sendable {
 /// Runs tools in sandboxes. One engine serves any number of calls at the same time; `close` ends all of them.
 public final class Engine: ToolEngine {
     private let registry: ToolRegistry
-    private let host: EngineHost
+    private let workspaces: WorkspaceGuard
+    private let starter: EngineStarter
 
     public var tools: [ToolDescription] { registry.tools.map(\.description) }
 
     /// Every built-in tool, also without an engine.
     public static var builtInTools: [ToolDescription] { ToolRegistry.builtIn.tools.map(\.description) }
 
-    /// Starts the spawner process.
-    /// - Throws: `isolation.unavailable` with the cause and the fix when this host cannot confine anything at all.
-    public init(_ configuration: EngineConfiguration) async throws(AlmaError) {
-        let isPrivileged = alma_is_privileged() != 0
-        guard isPrivileged || geteuid() != 0 else {
-            throw AlmaError(
-                .isolationUnavailable,
-                "root without CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID would run tasks as root; "
-                    + "give these capabilities or run ALMA as an ordinary user")
-        }
+    /// Starts nothing yet: the first task does.
+    public init(_ configuration: EngineConfiguration) {
         registry = .builtIn
-        let cgroups = CgroupHost.find()
-        Cgroup.sweep(cgroups)
-        host = EngineHost(
-            spawner: try await SpawnerClient.start(executor: configuration.executor),
-            workspaces: WorkspaceGuard(home: configuration.home, guarded: configuration.guarded), cgroups: cgroups,
-            owners: OwnerPool(isPrivileged: isPrivileged), filters: CompiledFilterCache(), isPrivileged: isPrivileged)
-        if HostFile.exists(host.workspaces.holdRecords) {
-            await host.spawner.sweep(records: host.workspaces.holdRecords)
-        }
+        workspaces = WorkspaceGuard(home: configuration.home, guarded: configuration.guarded)
+        starter = EngineStarter(executor: configuration.executor, workspaces: workspaces)
     }
 
     public func check(_ call: ToolCall) throws(AlmaError) -> ToolDescription {
         let tool = try RunPlan.check(call, registry)
-        if case .directory(let path) = call.workspace { _ = try host.workspaces.pin(path) }
+        if case .directory(let path) = call.workspace { _ = try workspaces.pin(path) }
         return tool.description
     }
 
@@ -68,6 +54,7 @@ public final class Engine: ToolEngine {
         var result: ToolResult
         do throws(AlmaError) {
             let plan = try RunPlan(order, tool: tool)
+            let host = try await starter.host()
             result = try await perform(RunSession(plan: plan, connections: connections, host: host))
             result.environmentDropped = plan.environmentDropped
         } catch {
@@ -105,7 +92,6 @@ public final class Engine: ToolEngine {
     }
 
     public func close() async {
-        await host.leftovers.finish()
-        await host.spawner.close()
+        await starter.close()
     }
 }

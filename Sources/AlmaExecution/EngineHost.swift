@@ -193,3 +193,62 @@ enum MountTarget {
         }
     }
 }
+
+/// Starts what runs stand on, with the first of them.
+actor EngineStarter {
+    private let executor: String
+    private let workspaces: WorkspaceGuard
+    private var starting: Task<Result<EngineHost, AlmaError>, Never>?
+
+    init(executor: String, workspaces: WorkspaceGuard) {
+        self.executor = executor
+        self.workspaces = workspaces
+    }
+
+    /// - Throws: `isolation.unavailable` with the cause and the fix when this host cannot confine anything at all; the
+    ///   next call tries again.
+    func host() async throws(AlmaError) -> EngineHost {
+        if let starting { return try await starting.value.get() }
+        let task = Task { [executor, workspaces] in
+            do throws(AlmaError) {
+                return Result<EngineHost, AlmaError>.success(
+                    try await EngineHost.start(executor: executor, workspaces: workspaces))
+            } catch {
+                return .failure(error)
+            }
+        }
+        starting = task
+        let result = await task.value
+        if case .failure = result { starting = nil }
+        return try result.get()
+    }
+
+    /// Ends everything that was started, and waits for it.
+    func close() async {
+        guard let host = try? await starting?.value.get() else { return }
+        await host.leftovers.finish()
+        await host.spawner.close()
+    }
+}
+
+extension EngineHost {
+    /// Clears away what earlier coordinators left, and starts the spawner process.
+    fileprivate static func start(
+        executor: String, workspaces: WorkspaceGuard
+    ) async throws(AlmaError) -> EngineHost {
+        let isPrivileged = alma_is_privileged() != 0
+        guard isPrivileged || geteuid() != 0 else {
+            throw AlmaError(
+                .isolationUnavailable,
+                "root without CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID would run tasks as root; "
+                    + "give these capabilities or run ALMA as an ordinary user")
+        }
+        let cgroups = CgroupHost.find()
+        Cgroup.sweep(cgroups)
+        let host = EngineHost(
+            spawner: try await SpawnerClient.start(executor: executor), workspaces: workspaces, cgroups: cgroups,
+            owners: OwnerPool(isPrivileged: isPrivileged), filters: CompiledFilterCache(), isPrivileged: isPrivileged)
+        if HostFile.exists(workspaces.holdRecords) { await host.spawner.sweep(records: workspaces.holdRecords) }
+        return host
+    }
+}

@@ -44,7 +44,7 @@ package struct Console: Sendable {
     }
 
     /// The same JSON with everything a terminal could act on written as `\uXXXX`.
-    static func escaped(_ json: String) -> String {
+    package static func escaped(_ json: String) -> String {
         var out = ""
         for scalar in json.unicodeScalars {
             if scalar == "\n" || !Visible.isHidden(scalar) {

@@ -17,7 +17,7 @@ struct EmbeddedLink: Link {
 
     /// - Throws: `store.*`, `policy.*`.
     init(_ settings: Settings, logger: Logger, events: @escaping LinkEvents) throws(AlmaError) {
-        coordinator = try Coordinator(settings, logger: logger)
+        coordinator = try Coordinator(settings, as: .embedded, logger: logger)
         table = MethodTable(coordinator, version: almaVersion)
         self.events = events
     }
@@ -47,9 +47,9 @@ extension Client {
 extension Coordinator {
     /// A coordinator on the store, the policies and the engine that the settings name.
     /// - Throws: `store.*`, `policy.*`.
-    convenience init(_ settings: Settings, logger: Logger) throws(AlmaError) {
+    convenience init(_ settings: Settings, as kind: OwnerKind, logger: Logger) throws(AlmaError) {
         try self.init(
-            engine: Engine(settings.engineConfiguration), ledger: Store.open(home: settings.home),
+            engine: Engine(settings.engineConfiguration), ledger: Store.open(home: settings.home, as: kind),
             settings: settings.coordinator, library: settings.library, policy: settings.policy, logger: logger)
     }
 }

@@ -2,6 +2,7 @@ import AlmaHost
 import AlmaModel
 import AlmaSocket
 import AlmaWire
+import Glibc
 
 /// Gets a coordinator's events, one after the other.
 typealias LinkEvents = @Sendable (JSON) async -> Void

@@ -25,7 +25,7 @@ struct Serve: Verb {
         let console = Console(quiet: common.quiet)
         return .job { interruption in
             do throws(AlmaError) {
-                try await Service.run(settings, console, interruption)
+                try await Service.run(settings, surroundings, console, interruption)
                 return 0
             } catch {
                 return console.report(error)
@@ -39,13 +39,16 @@ private enum Service {
     /// How long clients have to take their last answers.
     static let grace = Duration.seconds(2)
 
-    static func run(_ settings: Settings, _ console: Console, _ interruption: Interruption) async throws(AlmaError) {
+    static func run(
+        _ settings: Settings, _ surroundings: Surroundings, _ console: Console, _ interruption: Interruption
+    ) async throws(AlmaError) {
         let logger = Log.logger(settings)
         let lock = try HomeLock.acquire(home: settings.home)
-        defer { lock.release() }
-        let coordinator = try Coordinator(settings, logger: logger)
+        defer { withExtendedLifetime(lock) {} }
+        let coordinator = try Coordinator(settings, as: .serving, logger: logger)
         do throws(AlmaError) {
-            try await serve(coordinator, settings, console, logger, interruption)
+            let notifier = ServiceNotifier(socket: surroundings.variable("NOTIFY_SOCKET"))
+            try await serve(coordinator, settings, console, logger, notifier, interruption)
         } catch {
             await coordinator.close()
             throw error
@@ -54,7 +57,7 @@ private enum Service {
 
     private static func serve(
         _ coordinator: Coordinator, _ settings: Settings, _ console: Console, _ logger: Logger,
-        _ interruption: Interruption
+        _ notifier: ServiceNotifier?, _ interruption: Interruption
     ) async throws(AlmaError) {
         try await coordinator.rehearse()
         try await coordinator.announce(Client.owner.caller)
@@ -65,12 +68,12 @@ private enum Service {
             path: settings.socket, mode: isShared ? 0o666 : 0o600, directoryMode: isShared ? 0o711 : 0o700,
             handler: door, logger: logger)
         console.say("listening on \(settings.socket)")
-        ServiceNotifier.tell(.ready)
+        notifier?.ready()
         // Cancelled below; it only waits and forgets.
         let forgetting = Task { await forgetOldRuns(coordinator) }
-        interruption.onHangUp { Task { await reload(coordinator) } }
+        interruption.onHangUp { Task { await reload(coordinator, notifier) } }
         await interruption.happened()
-        ServiceNotifier.tell(.stopping)
+        notifier?.stopping()
         forgetting.cancel()
         async let closed: Void = coordinator.close()
         await server.stop(grace: grace)
@@ -85,10 +88,10 @@ private enum Service {
     }
 
     /// The coordinator logs what became of it.
-    private static func reload(_ coordinator: Coordinator) async {
-        ServiceNotifier.tell(.reloading)
+    private static func reload(_ coordinator: Coordinator, _ notifier: ServiceNotifier?) async {
+        notifier?.reloading()
         _ = try? await coordinator.reloadPolicy(as: Client.owner.caller)
-        ServiceNotifier.tell(.ready)
+        notifier?.ready()
     }
 }
 

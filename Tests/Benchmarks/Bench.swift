@@ -39,7 +39,7 @@ struct Bench {
         self.options = options
         let library = PolicyLibrary(configDirectory: "/nonexistent", shareDirectory: "/nonexistent")
         policy = try library.policy(named: "default")
-        engine = try await Engine(
+        engine = Engine(
             EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: []))
     }
 
