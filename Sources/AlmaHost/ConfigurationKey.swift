@@ -1,8 +1,7 @@
 import AlmaModel
-import Glibc
 
 /// Everything that `config.yaml` may say, by its dotted name.
-package enum ConfigurationKey: String, CaseIterable, Sendable {
+enum ConfigurationKey: String, CaseIterable, Sendable {
     case socket
     case policy
     case logLevel = "log_level"
@@ -15,7 +14,7 @@ package enum ConfigurationKey: String, CaseIterable, Sendable {
     case cacheEntries = "cache.entries"
 
     /// What an amount may be, in milliseconds or as a plain number; nil for what is no amount.
-    package var range: ClosedRange<Int64>? {
+    var range: ClosedRange<Int64>? {
         switch self {
         case .executorsMax: 1...1024
         case .queueMax, .queuePerUser: 1...1_000_000
@@ -31,22 +30,6 @@ package enum ConfigurationKey: String, CaseIterable, Sendable {
     /// The part before the dot; nil at the top.
     var section: String? { rawValue.firstIndex(of: ".").map { String(rawValue[..<$0]) } }
     var name: String { String(rawValue.split(separator: ".").last ?? "") }
-
-    /// What stands for a key that is not there, as docs/operations.md tells it.
-    package var standard: String {
-        switch self {
-        case .socket: "$XDG_RUNTIME_DIR/alma/alma.sock"
-        case .policy: "default"
-        case .logLevel: LogLevel.standard.rawValue
-        case .executorsMax: "4 × processors, at most 64"
-        case .queueMax: "20000"
-        case .queuePerUser: "half of queue.max"
-        case .users: "none"
-        case .approvalsExpire: "10m"
-        case .runsKeep: "30d"
-        case .cacheEntries: "1000"
-        }
-    }
 }
 
 /// Amounts as `config.yaml` writes them: those of policies, and days.

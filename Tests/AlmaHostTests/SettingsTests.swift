@@ -52,7 +52,7 @@ struct SettingsTests {
             ([:], 1000, "/home/account/.local/share/alma"),
             (["HOME": "/home/u", "XDG_DATA_HOME": "/data"], 1000, "/data/alma"),
             (["HOME": "/home/u", "XDG_DATA_HOME": "data"], 1000, "/home/u/.local/share/alma"),
-            (["HOME": "/root", "XDG_DATA_HOME": "/data"], 0, "/var/lib/alma"),
+            (["HOME": "/home/u", "XDG_DATA_HOME": "/data"], 0, "/var/lib/alma"),
             (["ALMA_HOME": "h/./x/"], 0, "/here/h/x"),
             (["ALMA_HOME": "", "HOME": "/home/u"], 1000, "/home/u/.local/share/alma"),
         ])
