@@ -95,14 +95,15 @@ private enum Service {
     }
 }
 
-/// Says who may connect: the user who runs the coordinator, as superuser, and those whom the configuration maps.
+/// Says who may connect: the user who runs the coordinator and root, as superusers, and those whom the configuration maps.
 private struct Door: RequestHandler {
     var table: MethodTable
     var users: [Configuration.User]
     var logger: Logger
 
     func connected(_ peer: Peer) throws(AlmaError) -> any ConnectionHandler {
-        if peer.uid == geteuid() { return Session(table: table, client: .owner) }
+        // Root could become that user anyway.
+        if peer.uid == geteuid() || peer.uid == 0 { return Session(table: table, client: .owner) }
         guard let role = users.first(where: { $0.uid == peer.uid })?.role else {
             logger.warning("peer refused", metadata: ["peer.uid": "\(peer.uid)", "peer.pid": "\(peer.pid)"])
             throw AlmaError(
