@@ -80,7 +80,7 @@ enum Schema {
             time INTEGER NOT NULL,
             data TEXT NOT NULL,
             PRIMARY KEY (run, sequence)
-        ) STRICT;
+        ) STRICT, WITHOUT ROWID;
 
         CREATE TABLE approvals (
             number INTEGER PRIMARY KEY,

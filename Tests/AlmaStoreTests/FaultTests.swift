@@ -107,6 +107,22 @@ struct FaultTests {
         #expect(await code { _ = try home.open() } == "store.read_only")
     }
 
+    @Test("what cannot be synced stops recording, until it can be")
+    func unsynced() async throws {
+        let store = try home.open()
+        try FileManager.default.moveItem(atPath: home.head, toPath: home.path + "/kept")
+        try FileManager.default.createDirectory(atPath: home.head, withIntermediateDirectories: false)
+        try await store.record([.audit(Sample.entry(1))])
+        await store.synced()
+        #expect(await code { try await store.record([.audit(Sample.entry(2))]) } == "store.unavailable")
+        try FileManager.default.removeItem(atPath: home.head)
+        try FileManager.default.moveItem(atPath: home.path + "/kept", toPath: home.head)
+        try await store.record([.audit(Sample.entry(3))])
+        await store.synced()
+        #expect(try home.text(home.head).hasPrefix("00000000000000000002 "))
+        #expect(try await store.verifyAudit() == AuditVerdict(records: 2))
+    }
+
     @Test("a file that is no database, or one that is damaged: store.corrupt, and the file stays as it is")
     func corrupt() async throws {
         await (try home.open()).close()

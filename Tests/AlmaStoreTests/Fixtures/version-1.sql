@@ -6,7 +6,7 @@ CREATE TABLE owners (
     kind TEXT NOT NULL,
     started INTEGER NOT NULL
 ) STRICT;
-INSERT INTO owners VALUES('e8e2d433-dc60-4daa-93cc-147b28b1b752',24154,'embedded',1795544370572);
+INSERT INTO owners VALUES('131282f4-a06a-419a-8f02-d32222b3fa66',22917,'embedded',1795545564226);
 CREATE TABLE runs (
     number INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
@@ -34,7 +34,7 @@ CREATE TABLE runs (
     result TEXT
 ) STRICT;
 INSERT INTO runs VALUES(1,'r1',NULL,'python','ann','user','user',NULL,0,NULL,NULL,'allow','["all"]','why not','python','default','ab','ended','ok',1000,NULL,9000,'{"code":"print(''ü'')"}','{"success":true}');
-INSERT INTO runs VALUES(2,'r2','e8e2d433-dc60-4daa-93cc-147b28b1b752','python','ann','user','user',NULL,0,NULL,NULL,'allow','["all"]','why not','python','default','ab','awaiting_approval',NULL,1000,NULL,NULL,'{"code":"print(1)"}',NULL);
+INSERT INTO runs VALUES(2,'r2','131282f4-a06a-419a-8f02-d32222b3fa66','python','ann','user','user',NULL,0,NULL,NULL,'allow','["all"]','why not','python','default','ab','awaiting_approval',NULL,1000,NULL,NULL,'{"code":"print(1)"}',NULL);
 CREATE TABLE events (
     run INTEGER NOT NULL REFERENCES runs(number) ON DELETE CASCADE,
     sequence INTEGER NOT NULL,
@@ -42,7 +42,7 @@ CREATE TABLE events (
     time INTEGER NOT NULL,
     data TEXT NOT NULL,
     PRIMARY KEY (run, sequence)
-) STRICT;
+) STRICT, WITHOUT ROWID;
 INSERT INTO events VALUES(1,1,'run.accepted',2000,'{"n":1}');
 INSERT INTO events VALUES(1,2,'run.finished',2000,'{"n":2}');
 CREATE TABLE approvals (
