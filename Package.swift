@@ -51,7 +51,7 @@ let package = Package(
                 "AlmaModel", "AlmaWire", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "AlmaDoctor", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
+        .target(name: "AlmaDoctor", dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution", "CConfinement"]),
         .executableTarget(
             name: "alma",
             dependencies: [

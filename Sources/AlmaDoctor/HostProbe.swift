@@ -1,3 +1,4 @@
+import AlmaExecution
 import AlmaModel
 import AlmaPolicy
 import CConfinement
@@ -16,7 +17,7 @@ public enum HostProbe {
         facts.isRoot = geteuid() == 0
         facts.isContainer = isContainer
         facts.landlockABI = alma_probe_landlock_abi()
-        facts.cgroup = CgroupProbe.fact(isRoot: facts.isRoot)
+        facts.cgroup = cgroup
         facts.executorPath = executor
         facts.executor = program(executor)
         facts.home = home
@@ -28,6 +29,15 @@ public enum HostProbe {
         if case .failure(let error) = policy { facts.policyError = error }
         facts.interpreters = interpreters(try? policy.get())
         return facts
+    }
+
+    private static var cgroup: HostFacts.CgroupFact {
+        let (host, cause) = CgroupHost.survey()
+        switch host {
+        case .version2(let directory): return .delegated(path: directory)
+        case .version1: return .version1
+        case .none: return .unusable(cause)
+        }
     }
 
     private static let sysctls =
