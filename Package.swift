@@ -51,7 +51,7 @@ let package = Package(
                 "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ]),
-        .target(name: "AlmaHost", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
+        .target(name: "AlmaHost", dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution", "CConfinement"]),
         .executableTarget(
             name: "alma",
             dependencies: [

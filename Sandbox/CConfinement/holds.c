@@ -36,8 +36,8 @@ static int look(int fd, int *directory, int *mount_root)
 
 static int make_mount_root(int place)
 {
-    int fd = open_tree(place, "",
-                       AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+    int fd =
+        open_tree(place, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
     if (fd < 0)
         return -1;

@@ -10,10 +10,10 @@ public struct HostFacts: Sendable, Equatable {
 
     /// How memory and processes of a whole tree can be bounded.
     public enum CgroupFact: Sendable, Equatable {
-        /// A version 2 subtree of our own with these controllers.
-        case delegated(path: String, controllers: Set<String>)
+        /// A version 2 subtree of our own with all controllers that it takes.
+        case delegated(path: String)
         /// Version 1 hierarchies that we may write to.
-        case version1(controllers: Set<String>)
+        case version1
         /// Nothing usable; the cause in a few words.
         case unusable(String)
     }

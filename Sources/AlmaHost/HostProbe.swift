@@ -1,3 +1,4 @@
+import AlmaExecution
 import AlmaModel
 import AlmaPolicy
 import CConfinement
@@ -17,7 +18,7 @@ public enum HostProbe {
         facts.isRoot = geteuid() == 0
         facts.isContainer = isContainer
         facts.landlockABI = alma_probe_landlock_abi()
-        facts.cgroup = CgroupProbe.fact(isRoot: facts.isRoot)
+        facts.cgroup = cgroup
         facts.executorPath = settings.executor
         facts.executor = program(settings.executor)
         facts.home = settings.home
@@ -41,6 +42,15 @@ public enum HostProbe {
             .init("config", settings.configurationFile), .init("policy", settings.policyFile),
             .init("executor", settings.executor),
         ]
+    }
+
+    private static var cgroup: HostFacts.CgroupFact {
+        let (host, cause) = CgroupHost.survey()
+        switch host {
+        case .version2(let directory): return .delegated(path: directory)
+        case .version1: return .version1
+        case .none: return .unusable(cause)
+        }
     }
 
     private static let sysctls =

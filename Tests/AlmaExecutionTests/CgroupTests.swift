@@ -18,10 +18,41 @@ struct CgroupTests {
     /// A cgroup of version 2 that offers `controllers` and lets processes move one level down.
     private func offer(_ controllers: String, in directory: String) throws {
         try write(controllers + "\n", to: directory + "/cgroup.controllers")
-        try put(["cgroup.subtree_control", "alma-coordinator/cgroup.procs"], in: directory)
+        try put(["cgroup.procs", "cgroup.subtree_control", "alma-coordinator/cgroup.procs"], in: directory)
     }
 
     // MARK: selection
+
+    @Test(
+        "a look says what would be taken, or why nothing, and touches nothing",
+        arguments: [
+            ("memory pids cpu", true, ""), ("memory pids cpu", false, "ROOT/a is not delegated to you"),
+            ("pids cpu", true, "ROOT/a has no memory controller"),
+            ("memory", true, "no cgroup controller for cpu, pids"),
+        ])
+    func survey(controllers: String, isWritable: Bool, cause: String) throws {
+        try withDirectory { root in
+            try write(controllers, to: root + "/a/cgroup.controllers")
+            if isWritable { try put(["cgroup.procs", "cgroup.subtree_control"], in: root + "/a") }
+            let (host, found) = CgroupHost.survey(root: root, own: "0::/a\n", isRoot: true)
+            #expect(host == (cause.isEmpty ? .version2(directory: root + "/a") : .none))
+            #expect(found == cause.replacing("ROOT", with: root))
+            #expect(!HostFile.exists(root + "/a/alma-coordinator"))
+        }
+    }
+
+    @Test(
+        "beside version 1, and where it cannot be used, a look says why",
+        arguments: [
+            (false, "no cgroup version 2 subtree is delegated to you"),
+            (true, "no cgroup filesystem is mounted writable"),
+        ])
+    func surveyVersion1(isRoot: Bool, cause: String) throws {
+        try withDirectory { root in
+            let (host, found) = CgroupHost.survey(root: root, own: "3:memory:/m\n0::/a\n", isRoot: isRoot)
+            #expect(host == .none && found == cause)
+        }
+    }
 
     @Test(
         "version 2 with memory, pids and cpu is taken, with the coordinator one level down", arguments: ["/a/b", "/"])
@@ -50,7 +81,7 @@ struct CgroupTests {
         try withDirectory { root in
             try write("memory pids cpu\n", to: root + "/a/cgroup.controllers")
             #expect(CgroupHost.find(root: root, own: "0::/a\n") == .none)
-            try put(["cgroup.subtree_control"], in: root + "/a")
+            try put(["cgroup.procs", "cgroup.subtree_control"], in: root + "/a")
             #expect(CgroupHost.find(root: root, own: "0::/a\n") == .none, "the leaf takes no process")
         }
     }

@@ -2,27 +2,48 @@ import AlmaModel
 import Glibc
 
 /// Where this host lets ALMA make cgroups, found once at start.
-enum CgroupHost: Sendable, Equatable {
+package enum CgroupHost: Sendable, Equatable {
     /// One directory for each of the controllers memory, pids and cpuacct.
     case version1(memory: String, pids: String, cpu: String)
     case version2(directory: String)
     case none
+
+    /// What `find` would take, with nothing touched, and why when that is nothing.
+    package static func survey() -> (host: CgroupHost, cause: String) {
+        survey(own: ownCgroups, isRoot: geteuid() == 0)
+    }
+
+    static func survey(
+        root: String = "/sys/fs/cgroup", own: String, isRoot: Bool
+    ) -> (host: CgroupHost, cause: String) {
+        let paths = ownPaths(own)
+        let second = paths[""].map { root + ($0 == "/" ? "" : $0) }
+        let obstacle = second.flatMap(obstacle)
+        if let second, obstacle == nil { return (.version2(directory: second), "") }
+        if let obstacle, paths.count == 1 { return (.none, obstacle) }
+        guard isRoot else { return (.none, "no cgroup version 2 subtree is delegated to you") }
+        return (version1(root, paths), "no cgroup filesystem is mounted writable")
+    }
 
     /// - Parameters:
     ///   - root: where the host mounts its cgroups.
     ///   - own: the text of /proc/self/cgroup.
     ///   - isRoot: version 1 cannot be handed to others safely.
     static func find(
-        root: String = "/sys/fs/cgroup", own: String = HostFile.read("/proc/self/cgroup"), isRoot: Bool = geteuid() == 0
+        root: String = "/sys/fs/cgroup", own: String = ownCgroups, isRoot: Bool = geteuid() == 0
     ) -> CgroupHost {
-        let paths = ownPaths(own)
-        if let path = paths[""], let directory = usableVersion2(root + (path == "/" ? "" : path)) {
-            return .version2(directory: directory)
-        }
+        let host = survey(root: root, own: own, isRoot: isRoot).host
+        guard case .version2(let directory) = host, !take(directory) else { return host }
+        return isRoot ? version1(root, ownPaths(own)) : .none
+    }
+
+    private static var ownCgroups: String { HostFile.read("/proc/self/cgroup") }
+
+    private static func version1(_ root: String, _ paths: [String: String]) -> CgroupHost {
         let directories = ["memory", "pids", "cpuacct"].map { controller in
             paths[controller].map { "\(root)/\(controller)" + ($0 == "/" ? "" : $0) } ?? ""
         }
-        guard isRoot, directories.allSatisfy({ !$0.isEmpty && access($0, W_OK) == 0 }) else { return .none }
+        guard directories.allSatisfy({ !$0.isEmpty && access($0, W_OK) == 0 }) else { return .none }
         return .version1(memory: directories[0], pids: directories[1], cpu: directories[2])
     }
 
@@ -39,17 +60,22 @@ enum CgroupHost: Sendable, Equatable {
         return paths
     }
 
-    /// A directory of ours in which children can have memory and pids limits. A cgroup with processes in it cannot give
-    /// its controllers to children, so the coordinator moves itself one level down first.
-    private static func usableVersion2(_ directory: String) -> String? {
-        let needed: Set<Substring> = ["memory", "pids", "cpu"]
+    /// Why children of a version 2 directory cannot have all limits; nil when they can.
+    private static func obstacle(_ directory: String) -> String? {
         let offered = Set(HostFile.read(directory + "/cgroup.controllers").split { $0 == " " || $0 == "\n" })
-        guard needed.isSubset(of: offered), access(directory + "/cgroup.subtree_control", W_OK) == 0 else { return nil }
+        guard offered.contains("memory") else { return "\(directory) has no memory controller" }
+        let missing = Set(["pids", "cpu"]).subtracting(offered).sorted()
+        guard missing.isEmpty else { return "no cgroup controller for \(missing.joined(separator: ", "))" }
+        let isOurs = ["", "/cgroup.procs", "/cgroup.subtree_control"].allSatisfy { access(directory + $0, W_OK) == 0 }
+        return isOurs ? nil : "\(directory) is not delegated to you"
+    }
+
+    /// A cgroup with processes in it cannot give its controllers to children, so the coordinator moves itself one level
+    /// down first.
+    private static func take(_ directory: String) -> Bool {
         let leaf = directory + "/alma-coordinator"
-        guard mkdir(leaf, 0o755) == 0 || errno == EEXIST, HostFile.write("\(getpid())", to: leaf + "/cgroup.procs"),
-            HostFile.write("+memory +pids +cpu", to: directory + "/cgroup.subtree_control")
-        else { return nil }
-        return directory
+        return (mkdir(leaf, 0o755) == 0 || errno == EEXIST) && HostFile.write("\(getpid())", to: leaf + "/cgroup.procs")
+            && HostFile.write("+memory +pids +cpu", to: directory + "/cgroup.subtree_control")
     }
 }
 
