@@ -72,7 +72,8 @@ let package = Package(
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
         .executableTarget(
             name: "alma-bench",
-            dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution"], path: "Tests/Benchmarks", exclude: ["run"]),
+            dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaSocket", "AlmaWire"],
+            path: "Tests/Benchmarks", exclude: ["run"]),
         .target(name: "CSeccompProbe", path: "Tests/Support/CSeccompProbe"),
         .testTarget(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaHost", "AlmaModel", "AlmaExecution", "AlmaPolicy"],

@@ -64,21 +64,36 @@ private struct Writer {
 
     mutating func quote(_ text: String) {
         out.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): append("\\\"")
-            case UInt8(ascii: "\\"): append("\\\\")
-            case 0x0A: append("\\n")
-            case 0x0D: append("\\r")
-            case 0x09: append("\\t")
-            case 0..<0x20, 0x7F:
-                append("\\u00")
-                out.append(hex(byte >> 4))
-                out.append(hex(byte & 15))
-            default: out.append(byte)
+        var text = text
+        text.withUTF8 { bytes in
+            // What needs no escape goes over in one piece.
+            var start = 0
+            for (index, byte) in bytes.enumerated() where Self.needsEscape(byte) {
+                out.append(contentsOf: bytes[start..<index])
+                escape(byte)
+                start = index + 1
             }
+            out.append(contentsOf: bytes[start...])
         }
         out.append(UInt8(ascii: "\""))
+    }
+
+    private static func needsEscape(_ byte: UInt8) -> Bool {
+        byte < 0x20 || byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") || byte == 0x7F
+    }
+
+    private mutating func escape(_ byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""): append("\\\"")
+        case UInt8(ascii: "\\"): append("\\\\")
+        case 0x0A: append("\\n")
+        case 0x0D: append("\\r")
+        case 0x09: append("\\t")
+        default:
+            append("\\u00")
+            out.append(hex(byte >> 4))
+            out.append(hex(byte & 15))
+        }
     }
 
     private func hex(_ digit: UInt8) -> UInt8 { digit < 10 ? 0x30 + digit : 0x61 + digit - 10 }

@@ -24,6 +24,7 @@ struct BenchmarkOptions {
 struct Bench {
     private let options: BenchmarkOptions
     private let engine: Engine
+    private let daemon: Daemon
     private let policy: Policy
 
     private static let view = [
@@ -41,11 +42,17 @@ struct Bench {
         policy = try library.policy(named: "default")
         engine = Engine(
             EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: []))
+        daemon = try await Daemon(alma: options.alma)
     }
 
     func executorMemory() async throws -> Int? { try await ExecutorMemory.whileRunning(engine, policy) }
 
-    func close() async { await engine.close() }
+    var coordinatorMemory: Int { daemon.memory }
+
+    func close() async {
+        await daemon.stop()
+        await engine.close()
+    }
 
     private struct Contender {
         var row: Row
@@ -64,6 +71,9 @@ struct Bench {
             Contender(row: Row(name: "bwrap true")) { await program(["bwrap"] + Self.view + Self.nothing) },
             Contender(row: Row(name: "alma cold true", peer: "bwrap true")) {
                 try await call("shell", ["argv": ["/usr/bin/true"]])
+            },
+            Contender(row: Row(name: "alma true through the socket", over: "alma cold true")) {
+                try await serve("shell", ["argv": ["/usr/bin/true", .string("\(UInt32.random(in: .min ... .max))")]])
             },
             Contender(row: Row(name: "alma cold calculator", peer: "bwrap true")) {
                 try await call("calculator", ["expression": "6*7"])
@@ -92,6 +102,13 @@ struct Bench {
         var succeeded = false
         let time = await milliseconds { succeeded = runProgram(arguments) }
         return succeeded ? time : nil
+    }
+
+    private func serve(_ tool: String, _ input: JSON) async throws -> Double {
+        var result: JSON = .null
+        let time = try await milliseconds { result = try await daemon.call(tool, input) }
+        guard result["success"] == true else { throw AlmaError(.runFailed, "\(tool) gave \(result.compact)") }
+        return time
     }
 
     private func call(_ tool: String, _ input: JSON) async throws -> Double {

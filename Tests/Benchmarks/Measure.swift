@@ -5,6 +5,8 @@ struct Row {
     var name: String
     /// The row that this one is compared with.
     var peer: String?
+    /// The row of which this one is a part more: the difference is shown, not the ratio.
+    var over: String?
     var samples: [Double] = []
 
     func quantile(_ share: Double) -> Double {
@@ -52,6 +54,9 @@ struct Report {
             var ratio = ""
             if let peer = rows.first(where: { $0.name == row.peer }), !peer.samples.isEmpty {
                 ratio = "\(round(row.median / peer.median * 100) / 100) × \(peer.name)"
+            }
+            if let base = rows.first(where: { $0.name == row.over }), !base.samples.isEmpty {
+                ratio = "\(figure(row.median - base.median)) ms over \(base.name)"
             }
             lines.append(line(row.name, figure(row.median), figure(row.quantile(0.95)), ratio))
         }

@@ -38,7 +38,7 @@ enum ExecutorMemory {
     }
 }
 
-private enum HostText {
+enum HostText {
     /// The lines of a small file, or the names in a directory.
     static func lines(_ path: String, entries: Bool = false) -> [String] {
         if entries {

@@ -10,4 +10,5 @@ let rows = try await bench.run()
 print(Report(rows: rows, rounds: options.rounds).text)
 let memory = try await bench.executorMemory().map { "\($0) KiB" } ?? "not known"
 print("PSS of an executor and its init while their task runs: \(memory)")
+print("RSS of the coordinator: \(bench.coordinatorMemory) KiB")
 await bench.close()
