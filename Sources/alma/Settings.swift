@@ -69,6 +69,7 @@ struct Settings: Sendable, Equatable {
 /// - Throws: `policy.not_found`, `policy.invalid`.
 func loadPolicy(_ settings: Settings) throws(AlmaError) -> Policy {
     let library = PolicyLibrary(
-        configDirectory: settings.configurationDirectory, shareDirectory: settings.shareDirectory)
+        configDirectory: settings.configurationDirectory, shareDirectory: settings.shareDirectory,
+        tools: Engine.builtInTools)
     do throws(PolicyErrors) { return try library.policy(settings.policy) } catch { throw error.almaError }
 }
