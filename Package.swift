@@ -24,11 +24,17 @@ let package = Package(
         .target(
             name: "AlmaPolicy",
             dependencies: [
-                "AlmaModel", .product(name: "Yams", package: "Yams"), .product(name: "Crypto", package: "swift-crypto"),
+                "AlmaModel", "AlmaSeccomp", .product(name: "Yams", package: "Yams"),
+                .product(name: "Crypto", package: "swift-crypto"),
             ],
             exclude: ["Shipped/README.md"],
-            resources: [.embedInCode("Shipped/default.yaml"), .embedInCode("Shipped/seccomp/default.json")]),
-        .target(name: "AlmaSeccomp", dependencies: ["AlmaModel", "AlmaPolicy", "CConfinement"]),
+            resources: [
+                .embedInCode("Shipped/default.yaml"), .embedInCode("Shipped/strict.yaml"),
+                .embedInCode("Shipped/open.yaml"), .embedInCode("Shipped/seccomp/default.json"),
+            ]),
+        .target(
+            name: "AlmaSeccomp",
+            dependencies: ["AlmaModel", "CConfinement", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "AlmaExecution",
             dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "CConfinement"],
@@ -86,10 +92,10 @@ let package = Package(
         .testTarget(
             name: "AlmaExecutionTests",
             dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "AlmaSeccomp", "CConfinement"]),
-        .testTarget(name: "AlmaPolicyTests", dependencies: ["AlmaPolicy", "AlmaModel"]),
+        .testTarget(name: "AlmaPolicyTests", dependencies: ["AlmaPolicy", "AlmaModel", "AlmaSeccomp"]),
         .testTarget(name: "AlmaOperationsTests", dependencies: ["AlmaOperations", "AlmaModel"]),
         .testTarget(
-            name: "AlmaSeccompTests", dependencies: ["AlmaSeccomp", "AlmaModel", "AlmaPolicy", "CSeccompProbe"]),
+            name: "AlmaSeccompTests", dependencies: ["AlmaSeccomp", "AlmaModel", "CSeccompProbe"]),
         .testTarget(
             name: "AlmaStoreTests",
             dependencies: ["AlmaStore", "AlmaModel", .product(name: "GRDB", package: "GRDB.swift")],

@@ -1,3 +1,4 @@
+import AlmaExecution
 import AlmaModel
 import AlmaPolicy
 import Glibc
@@ -99,6 +100,11 @@ package struct Settings: Sendable, Equatable {
     /// The policy that was asked for by name for this call alone.
     package var namedPolicy: String? { namesPolicy && !Settings.isFile(policy: policy) ? policy : nil }
 
+    package var library: PolicyLibrary {
+        PolicyLibrary(
+            configDirectory: configurationDirectory, shareDirectory: shareDirectory, tools: Engine.builtInTools)
+    }
+
     package static func isFile(policy: String) -> Bool {
         policy.contains("/") || policy.hasSuffix(".yaml") || policy.hasSuffix(".yml")
     }
@@ -116,7 +122,5 @@ package struct Settings: Sendable, Equatable {
 /// The policy in force.
 /// - Throws: `policy.not_found`, `policy.invalid`.
 package func loadPolicy(_ settings: Settings) throws(AlmaError) -> Policy {
-    let library = PolicyLibrary(
-        configDirectory: settings.configurationDirectory, shareDirectory: settings.shareDirectory)
-    do throws(PolicyErrors) { return try library.policy(settings.policy) } catch { throw error.almaError }
+    do throws(PolicyErrors) { return try settings.library.policy(settings.policy) } catch { throw error.almaError }
 }

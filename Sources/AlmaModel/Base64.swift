@@ -50,3 +50,9 @@ public enum Base64 {
         return out
     }
 }
+
+/// Lower-case hexadecimal, as digests are shown.
+package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
+    let digits = Array("0123456789abcdef".utf8)
+    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
+}

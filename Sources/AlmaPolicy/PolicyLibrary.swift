@@ -1,4 +1,5 @@
 import AlmaModel
+import AlmaSeccomp
 
 /// Finds policies: in the operator's config directory, then among the installed files, then in this program itself.
 public struct PolicyLibrary: Sendable {
@@ -6,10 +7,13 @@ public struct PolicyLibrary: Sendable {
     public var configDirectory: String?
     /// `PREFIX/share/alma`, which holds `policies/`; nil = none.
     public var shareDirectory: String?
+    /// The registry's, by which names in rules are checked and examples decided.
+    public var tools: [ToolDescription]
 
-    public init(configDirectory: String? = nil, shareDirectory: String? = nil) {
+    public init(configDirectory: String? = nil, shareDirectory: String? = nil, tools: [ToolDescription] = []) {
         self.configDirectory = configDirectory
         self.shareDirectory = shareDirectory
+        self.tools = tools
     }
 
     /// Loads what `--policy` says: a name, or a path when it has a `/` or ends in `.yaml` or `.yml`.
@@ -40,10 +44,47 @@ public struct PolicyLibrary: Sendable {
         return try load(yaml, file: path, directory: slash.map { String(path[..<$0]) } ?? ".")
     }
 
-    private func load(_ yaml: [UInt8], file: String, directory: String?) throws(PolicyErrors) -> Policy {
-        try Policy.load(yaml: yaml, name: file) { path throws(SeccompError) in
+    private func load(
+        _ yaml: [UInt8], file: String, directory: String?, isExtended: Bool = false
+    ) throws(PolicyErrors) -> Policy {
+        try Policy.load(yaml: yaml, name: file, tools: tools) { name throws(PolicyErrors) in
+            guard !isExtended else {
+                let message = "a policy that another one extends cannot extend a third"
+                throw PolicyErrors(problems: [PolicyProblem(file: file, message: message)])
+            }
+            return try extended(name, by: file, beside: directory)
+        } seccomp: { path throws(SeccompError) in
             try seccomp(at: path, beside: directory)
         }
+    }
+
+    /// Loads a policy for another that extends it: beside that one, else among the shipped. A policy may extend the
+    /// shipped one of its own name.
+    private func extended(
+        _ name: String, by file: String, beside directory: String?
+    ) throws(PolicyErrors) -> Policy {
+        for directory in [directory, shareDirectory.map { "\($0)/policies" }].compactMap({ $0 }) {
+            let path = "\(directory)/\(name).yaml"
+            guard path != file else { continue }
+            do throws(PolicyErrors) {
+                return try load(PolicyFile.read(path), file: path, directory: directory, isExtended: true)
+            } catch  where error.code == .policyNotFound {}
+        }
+        guard let yaml = ShippedPolicies.file("\(name).yaml") else {
+            let message = "no such policy, neither beside this one nor shipped"
+            throw PolicyErrors(code: .policyNotFound, problems: [PolicyProblem(file: name, message: message)])
+        }
+        return try load(yaml, file: ShippedPolicies.origin("\(name).yaml"), directory: nil, isExtended: true)
+    }
+
+    /// Checks a policy and reports all that is wrong or odd with it.
+    public func check(_ nameOrPath: String) -> PolicyReport {
+        PolicyReport { () throws(PolicyErrors) in try policy(nameOrPath) }
+    }
+
+    /// - Parameter file: what problems call the text. What it names is looked up among the shipped files only.
+    public func check(yaml: [UInt8], file: String) -> PolicyReport {
+        PolicyReport { () throws(PolicyErrors) in try load(yaml, file: file, directory: nil) }
     }
 
     /// Loads a system call profile: an absolute path as it is, any other beside the policy, then among the shipped.
@@ -71,4 +112,39 @@ public struct PolicyLibrary: Sendable {
             throw SeccompError(origin: path, message: message, isMissing: error.code == .policyNotFound)
         }
     }
+}
+
+/// What checking a policy found.
+public struct PolicyReport: Sendable {
+    /// nil when there are errors.
+    public var policy: Policy?
+    public var errors: [PolicyProblem]
+    public var warnings: [PolicyProblem]
+
+    init(_ load: () throws(PolicyErrors) -> Policy) {
+        do throws(PolicyErrors) {
+            let policy = try load()
+            (self.policy, errors, warnings) = (policy, [], policy.warnings)
+        } catch {
+            (policy, errors, warnings) = (nil, error.problems, error.warnings)
+        }
+    }
+}
+
+/// The files of `policies/` that are compiled into the program, so that it works without an installation. The build
+/// makes `PackageResources` of what Package.swift lists as `.embedInCode`.
+enum ShippedPolicies {
+    /// - Parameter path: below `policies/`, for example `seccomp/default.json`.
+    static func file(_ path: String) -> [UInt8]? {
+        switch path {
+        case "default.yaml": PackageResources.default_yaml
+        case "open.yaml": PackageResources.open_yaml
+        case "strict.yaml": PackageResources.strict_yaml
+        case "seccomp/default.json": PackageResources.default_json
+        default: nil
+        }
+    }
+
+    /// What messages call a compiled-in file.
+    static func origin(_ path: String) -> String { "(built-in) policies/\(path)" }
 }

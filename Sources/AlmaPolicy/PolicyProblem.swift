@@ -22,10 +22,15 @@ public struct PolicyErrors: Error, Sendable, Equatable, CustomStringConvertible 
     /// `policy.not_found` when there is no such file or name, else `policy.invalid`.
     public var code: ErrorCode
     public var problems: [PolicyProblem]
+    /// What is odd besides.
+    public var warnings: [PolicyProblem]
 
-    public init(code: ErrorCode = .policyInvalid, problems: [PolicyProblem]) {
+    public init(
+        code: ErrorCode = .policyInvalid, problems: [PolicyProblem], warnings: [PolicyProblem] = []
+    ) {
         self.code = code
         self.problems = problems
+        self.warnings = warnings
     }
 
     public var description: String { problems.map(\.description).joined(separator: "\n") }
@@ -37,18 +42,11 @@ public struct PolicyErrors: Error, Sendable, Equatable, CustomStringConvertible 
     }
 }
 
-/// Where a part of a policy stands in its file.
-package struct Place: Sendable, Equatable, Comparable {
-    package var line: Int
-    package var column: Int
-
-    package static func < (left: Place, right: Place) -> Bool { (left.line, left.column) < (right.line, right.column) }
-}
-
 /// The problems of one file while it is read.
 package struct ProblemList {
     let file: String
     private var found: [PolicyProblem] = []
+    private(set) var warnings: [PolicyProblem] = []
 
     package init(file: String) { self.file = file }
 
@@ -56,8 +54,14 @@ package struct ProblemList {
         found.append(PolicyProblem(file: file, line: place.line, column: place.column, message: message))
     }
 
+    /// For what is odd but does no harm.
+    mutating func warn(_ place: Place, _ message: String) {
+        warnings.append(PolicyProblem(file: file, line: place.line, column: place.column, message: message))
+    }
+
     package func throwIfAny() throws(PolicyErrors) {
         guard !found.isEmpty else { return }
-        throw PolicyErrors(problems: found.sorted { ($0.line, $0.column) < ($1.line, $1.column) })
+        let inOrder = found.sorted { ($0.line, $0.column) < ($1.line, $1.column) }
+        throw PolicyErrors(problems: inOrder, warnings: warnings)
     }
 }

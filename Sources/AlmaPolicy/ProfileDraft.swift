@@ -4,7 +4,7 @@ import AlmaModel
 struct ProfileDraft {
     static let keys = [
         "extends", "seccomp", "mounts", "network", "limits", "max", "require", "allow_degraded",
-        "interpreters",
+        "interpreters", "protect",
     ]
 
     var name: String
@@ -17,6 +17,7 @@ struct ProfileDraft {
     var maximum: [LimitKey: Located<Int64>] = [:]
     var allowDegraded: Set<Layer>?
     var interpreters: [String: String] = [:]
+    var protect: [String] = []
 
     init(_ entry: PolicyNode.Entry, _ problems: inout ProblemList) {
         name = entry.key
@@ -31,6 +32,7 @@ struct ProfileDraft {
         maximum = fields["max"].map { Self.amounts($0, of: "max", &problems) } ?? [:]
         allowDegraded = Self.degradable(fields, &problems)
         interpreters = fields["interpreters"].map { Self.interpreters($0, &problems) } ?? [:]
+        protect = fields["protect"].map { Self.protect($0, &problems) } ?? []
     }
 
     private static func seccomp(_ node: PolicyNode, _ problems: inout ProblemList) -> Located<String>? {
@@ -63,5 +65,20 @@ struct ProfileDraft {
             found[entry.key] = path.value
         }
         return found
+    }
+
+    private static func protect(_ node: PolicyNode, _ problems: inout ProblemList) -> [String] {
+        var paths: [String] = []
+        for element in node.list(of: "protect", &problems) ?? [] {
+            guard let path = element.text(of: "protect", &problems) else { continue }
+            if let refusal = PolicyPath.problem(relative: path.value) {
+                problems.add(path.place, "protect: \(refusal)")
+            } else if paths.contains(path.value) {
+                problems.add(path.place, "protect: `\(path.value)` is listed twice")
+            } else {
+                paths.append(path.value)
+            }
+        }
+        return paths
     }
 }

@@ -1,20 +1,27 @@
 import AlmaModel
+import AlmaSeccomp
 
 /// Makes complete profiles of drafts. Single values override the parent's; `limits`, `max` and `interpreters` are
-/// merged by key; mounts are added, the same path in place of the parent's; lists replace the parent's.
+/// merged by key; mounts and protected paths are added, the same path in place of the parent's; other lists replace the
+/// parent's.
 struct ProfileInheritance {
     let drafts: [ProfileDraft]
+    /// Profiles of another policy, which drafts may extend or replace.
+    let inherited: [String: SandboxProfile]
     private var resolved: [String: SandboxProfile] = [:]
     private var failed: Set<String> = []
 
-    init(_ drafts: [ProfileDraft]) { self.drafts = drafts }
+    init(_ drafts: [ProfileDraft], inherited: [String: SandboxProfile] = [:]) {
+        self.drafts = drafts
+        self.inherited = inherited
+    }
 
     /// - Parameter seccomp: loads a profile by the path in the policy, with the place to complain about.
     mutating func resolve(
         _ problems: inout ProblemList, seccomp: (Located<String>, inout ProblemList) -> SeccompProfile?
     ) -> [String: SandboxProfile] {
         for draft in drafts { _ = resolve(draft, through: [], &problems, seccomp) }
-        return resolved
+        return inherited.merging(resolved) { $1 }
     }
 
     private mutating func resolve(
@@ -25,9 +32,7 @@ struct ProfileInheritance {
         if failed.contains(draft.name) { return nil }
         let parent: SandboxProfile?
         if let extends = draft.extends {
-            parent = parentDraft(of: draft, extends, through: path, &problems).flatMap {
-                resolve($0, through: path + [draft.name], &problems, seccomp)
-            }
+            parent = self.parent(of: draft, extends, through: path, &problems, seccomp)
             if parent == nil { failed.insert(draft.name) }
         } else {
             parent = nil
@@ -47,15 +52,21 @@ struct ProfileInheritance {
     /// What a profile without `seccomp` and without a parent gets.
     static let shipped = "seccomp/default.json"
 
-    private func parentDraft(
-        of draft: ProfileDraft, _ extends: Located<String>, through path: [String], _ problems: inout ProblemList
-    ) -> ProfileDraft? {
-        guard let parent = drafts.first(where: { $0.name == extends.value }) else {
-            problems.add(extends.place, "extends: there is no profile `\(extends.value)`")
-            return nil
-        }
+    /// A profile may extend the inherited one of its own name.
+    private mutating func parent(
+        of draft: ProfileDraft, _ extends: Located<String>, through path: [String], _ problems: inout ProblemList,
+        _ seccomp: (Located<String>, inout ProblemList) -> SeccompProfile?
+    ) -> SandboxProfile? {
         let chain = path + [draft.name]
-        guard let start = chain.firstIndex(of: parent.name) else { return parent }
+        let inherited = inherited[extends.value]
+        if let inherited, extends.value == draft.name { return inherited }
+        guard let parent = drafts.first(where: { $0.name == extends.value }) else {
+            if inherited == nil { problems.add(extends.place, "extends: there is no profile `\(extends.value)`") }
+            return inherited
+        }
+        guard let start = chain.firstIndex(of: parent.name) else {
+            return resolve(parent, through: chain, &problems, seccomp)
+        }
         let circle = (chain[start...] + [parent.name]).joined(separator: " → ")
         problems.add(extends.place, "extends: a circle, \(circle)")
         return nil
@@ -72,6 +83,7 @@ struct ProfileInheritance {
                 mounts.append(mount)
             }
         }
+        let protected = parent?.protect ?? []
         let limits = Limits(draft.limits.mapValues(\.value))
         let maximum = Limits(draft.maximum.mapValues(\.value))
         return SandboxProfile(
@@ -79,7 +91,8 @@ struct ProfileInheritance {
             limits: (parent?.limits ?? .standard).overridden(by: limits),
             maximum: (parent?.maximum ?? Limits()).overridden(by: maximum),
             allowDegraded: draft.allowDegraded ?? parent?.allowDegraded ?? [],
-            interpreters: (parent?.interpreters ?? [:]).merging(draft.interpreters) { $1 })
+            interpreters: (parent?.interpreters ?? [:]).merging(draft.interpreters) { $1 },
+            protect: protected + draft.protect.filter { !protected.contains($0) })
     }
 
     /// A limit above the maximum is reported in the profile that brings it about, not again in its heirs.

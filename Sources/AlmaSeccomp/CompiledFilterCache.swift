@@ -1,5 +1,4 @@
 import AlmaModel
-import AlmaPolicy
 import Synchronization
 
 /// Filters that were compiled before. Threads that ask for the same new filter at once may each compile it.

@@ -1,5 +1,4 @@
 import AlmaModel
-import AlmaPolicy
 import Glibc
 
 /// A loaded profile, by call: every matching rule counts, the strictest wins, and without one the default holds.

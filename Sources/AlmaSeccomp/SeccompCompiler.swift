@@ -1,5 +1,4 @@
 import AlmaModel
-import AlmaPolicy
 import Glibc
 
 /// Makes one seccomp program of a profile and the floor: for each call the stricter of the two.

@@ -63,10 +63,6 @@ extension Settings {
             guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
     }
 
-    var library: PolicyLibrary {
-        PolicyLibrary(configDirectory: configurationDirectory, shareDirectory: shareDirectory)
-    }
-
     var coordinator: CoordinatorSettings {
         CoordinatorSettings(
             executors: configuration.executorsMax, queue: configuration.queueMax,

@@ -25,7 +25,7 @@ struct PolicyVerb: ParsableCommand {
             let asking = try Asking(common, surroundings)
             let path = Paths.absolute(file, in: surroundings.directory)
             // Read here, with this user's own rights, as the file that it is.
-            let verdict = asking.settings.library.check(file: path)
+            let verdict = asking.settings.library.check(path)
             let status: Int32 = verdict.errors.isEmpty ? 0 : 1
             return .done(
                 asking.show(verdict.json, status) {

@@ -1,5 +1,6 @@
 import AlmaModel
 import AlmaPolicy
+import AlmaSeccomp
 import Foundation
 import Testing
 

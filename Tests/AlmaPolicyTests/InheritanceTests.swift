@@ -14,6 +14,7 @@ struct InheritanceTests {
             limits: {wall: 5s}
             max: {cpu: 2m}
             interpreters: {shell: /bin/dash}
+            protect: [.envrc, .git/hooks]
           parent:
             seccomp: own.json
             network: loopback
@@ -22,6 +23,7 @@ struct InheritanceTests {
             max: {wall: 1m}
             allow_degraded: [landlock]
             interpreters: {python: /usr/bin/python3, shell: /bin/sh}
+            protect: [.git/hooks]
           grandchild: {extends: child, network: none, require: all, seccomp: other.json}
         """
 
@@ -38,6 +40,7 @@ struct InheritanceTests {
         #expect(child.maximum == Limits([.wall: 60_000, .cpu: 120_000]))
         #expect(child.allowDegraded == [.landlock])
         #expect(child.interpreters == ["python": "/usr/bin/python3", "shell": "/bin/dash"])
+        #expect(child.protect == [".git/hooks", ".envrc"])
     }
 
     @Test("inheritance goes through several generations, single values and lists override")

@@ -1,4 +1,5 @@
 import AlmaModel
+import AlmaSeccomp
 import Glibc
 import Testing
 

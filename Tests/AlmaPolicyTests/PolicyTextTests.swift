@@ -83,7 +83,8 @@ struct PolicyTextTests {
         #expect(
             problems(yaml) == [
                 "p.yaml:1:7: `P` is no name: a-z first, then a-z, 0-9, `_` and `-`, 64 at most",
-                "p.yaml:2:1: unknown key `colour`; a policy may have: name, description, profiles",
+                "p.yaml:2:1: unknown key `colour`; a policy may have: "
+                    + "name, description, extends, levels, rules, profiles, cache, examples",
                 "p.yaml:4:16: network: `all` must be none or loopback",
                 "p.yaml:5:22: limits.wall: `30` is no amount; write 500ms, 10s, 2m or 1h",
             ])

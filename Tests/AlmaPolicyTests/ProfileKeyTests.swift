@@ -25,8 +25,9 @@ struct ProfileKeyTests {
             ),
             ("name: p\nprofiles: {a: x}", "p.yaml:2:15: a profile must be a mapping, this is text"),
             (
-                "name: p\nrules: []\nprofiles: {a: {}}",
-                "p.yaml:2:1: unknown key `rules`; a policy may have: name, description, profiles"
+                "name: p\ncolour: red\nprofiles: {a: {}}",
+                "p.yaml:2:1: unknown key `colour`; a policy may have: "
+                    + "name, description, extends, levels, rules, profiles, cache, examples"
             ),
         ])
     func topLevel(yaml: String, problem: String) { #expect(problems(yaml) == [problem]) }
@@ -37,7 +38,7 @@ struct ProfileKeyTests {
             (
                 "netwrok: none",
                 "4:5: unknown key `netwrok`; a profile may have: extends, seccomp, mounts, network, limits, "
-                    + "max, require, allow_degraded, interpreters"
+                    + "max, require, allow_degraded, interpreters, protect"
             ),
             ("network: [none]", "4:14: `network` must be text, this is a list"),
             ("extends: b", "4:14: extends: there is no profile `b`"),
@@ -76,6 +77,10 @@ struct ProfileKeyTests {
                 "require: all\nallow_degraded: [pid]",
                 "4:5: `require` and `allow_degraded` in one profile; give one of them"
             ),
+            ("protect: .git", "4:14: `protect` must be a list, this is text"),
+            ("protect: [/etc]", "4:15: protect: `/etc` must be a relative path"),
+            ("protect: [../x]", "4:15: protect: `../x` may not contain `.` or `..`"),
+            ("protect: [.git, .git]", "4:21: protect: `.git` is listed twice"),
             ("interpreters: {python: python3}", "4:28: interpreters: `python3` must be an absolute path"),
             (
                 "interpreters: {Python: /usr/bin/python3}",

@@ -1,11 +1,48 @@
 import AlmaModel
+import AlmaSeccomp
 import Testing
 
 @testable import AlmaPolicy
 
 @Suite("Shipped policies")
 struct ShippedTests {
-    private func defaultPolicy() throws -> Policy { try PolicyLibrary().policy(named: "default") }
+    private func defaultPolicy() throws -> Policy {
+        try PolicyLibrary(tools: sampleTools).policy(named: "default")
+    }
+
+    @Test("each loads, passes its examples and has nothing odd", arguments: ["default", "strict", "open"])
+    func loading(name: String) throws {
+        let policy = try PolicyLibrary(tools: sampleTools).policy(named: name)
+        #expect(policy.name == name)
+        #expect(policy.warnings == [])
+        #expect(policy.profiles.count == 5)
+        #expect(!policy.cachesResults)
+    }
+
+    @Test("no allowed call is without a rule that allows it", arguments: ["default", "strict", "open"])
+    func rules(name: String) throws {
+        let policy = try PolicyLibrary(tools: sampleTools).policy(named: name)
+        for tool in sampleTools {
+            for role in Role.allCases {
+                for origin in Origin.allCases {
+                    let caller = Caller(user: "u", role: role, origin: origin)
+                    let question = Question(tool: tool, caller: caller, input: ["environment": "isolated"])
+                    let decision = policy.decide(question)
+                    #expect(decision.rules.isEmpty == (decision.effect == .deny && name == "strict"))
+                    #expect(decision.reason != "")
+                    #expect(policy.profiles[decision.profile] != nil)
+                }
+            }
+        }
+    }
+
+    @Test("programs' start files and hooks in a workspace are protected in every profile")
+    func protected() throws {
+        for profile in try defaultPolicy().profiles.values {
+            let expected: Set = [".git/hooks", ".git/config", ".envrc", ".bashrc", ".mcp.json", "sitecustomize.py"]
+            #expect(expected.isSubset(of: profile.protect))
+        }
+    }
 
     @Test("the compiled-in default loads without a warning and has a profile for each kind of tool")
     func profiles() throws {
@@ -89,6 +126,15 @@ struct ShippedTests {
         #expect(rules.map { $0.conditions.map(\.value) } == [[1], [2], [10], [16, 0]])
     }
 
+    @Test("cut off at any byte, the shipped filter does not load")
+    func truncated() throws {
+        let json = try #require(ShippedPolicies.file("seccomp/default.json"))
+        for length in stride(from: 0, to: json.count - 2, by: 97) {
+            let start = Array(json.prefix(length))
+            #expect(throws: SeccompError.self) { try SeccompProfile.load(json: start, origin: "s") }
+        }
+    }
+
     private func filter(on architecture: SeccompHost.Architecture) throws -> SeccompProfile {
         let json = try #require(ShippedPolicies.file("seccomp/default.json"))
         let host = SeccompHost(architecture: architecture, kernel: .init(major: 6, minor: 1))
@@ -112,7 +158,10 @@ struct ReadmeTests {
         return String(decoding: try PolicyFile.read("/" + path.joined(separator: "/")), as: UTF8.self)
     }
 
-    @Test("every key has its row", arguments: ["name", "description", "profiles"] + ProfileDraft.keys)
+    @Test(
+        "every key has its row",
+        arguments: Policy.keys + ProfileDraft.keys + RuleReader.keys + ConditionReader.keys + PolicyExample.keys
+            + RiskSignal.allCases.map(\.rawValue))
     func keys(key: String) throws { #expect(try readme().contains("\n| `\(key)` |")) }
 
     @Test("every layer is named", arguments: Layer.allCases)

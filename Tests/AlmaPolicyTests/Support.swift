@@ -1,4 +1,5 @@
 import AlmaModel
+import AlmaSeccomp
 import Foundation
 
 @testable import AlmaPolicy
@@ -8,8 +9,47 @@ let anySeccomp = SeccompProfile(
     origin: "any", sha256: "", defaultAction: .errno(1),
     rules: [.init(names: ["read"], action: .allow, conditions: [])], warnings: [])
 
+func noBase(_ name: String) throws(PolicyErrors) -> Policy {
+    throw PolicyErrors(code: .policyNotFound, problems: [PolicyProblem(file: name, message: "no such policy")])
+}
+
+/// As the registry has them.
+let sampleTools: [ToolDescription] = [
+    sampleTool("python", ["python_executor"], .safeExecute, profile: "python"),
+    sampleTool("javascript", [], .safeExecute, profile: "javascript"),
+    sampleTool("shell", ["shell_executor"], .privileged, profile: "shell"),
+    sampleTool("calculator", ["math_calculator"], .safeExecute),
+    sampleTool("file_read", [], .readOnly), sampleTool("file_list", [], .readOnly),
+    sampleTool("file_search", [], .readOnly), sampleTool("file_write", [], .privileged),
+    sampleTool("file_move", [], .privileged), sampleTool("file_delete", [], .privileged),
+]
+
+private func sampleTool(
+    _ name: String, _ aliases: [String], _ level: ToolLevel, profile: String = "files"
+) -> ToolDescription {
+    let schema: JSON = name.hasPrefix("file_") ? ["properties": ["path": [:]]] : [:]
+    return ToolDescription(
+        name: name, aliases: aliases, title: name, level: level, profile: profile, description: "",
+        inputSchema: schema, outputSchema: [:])
+}
+
+/// What a policy with these rules, each on a line, says to a call; by default of a local superuser.
+func decision(
+    _ rules: String..., tool: String = "shell", input: JSON = [:],
+    by caller: Caller = Caller(user: "u", role: .superuser)
+) throws -> Decision {
+    let policy = try load("name: p\nprofiles: {a: {}, b: {}}\nrules:\n" + rules.map { "  - \($0)\n" }.joined())
+    return try policy.decide(question(tool, input, caller))
+}
+
+func question(_ tool: String, _ input: JSON, _ caller: Caller) throws -> Question {
+    guard let tool = sampleTools.first(where: { $0.name == tool }) else { throw AlmaError(.toolNotFound, tool) }
+    return Question(tool: tool, caller: caller, input: input)
+}
+
 func load(_ yaml: String) throws(PolicyErrors) -> Policy {
-    try Policy.load(yaml: Array(yaml.utf8), name: "p.yaml") { path throws(SeccompError) in
+    try Policy.load(yaml: Array(yaml.utf8), name: "p.yaml", tools: sampleTools, base: noBase) {
+        path throws(SeccompError) in
         if path == "gone.json" { throw SeccompError(origin: path, message: "no such file", isMissing: true) }
         var profile = anySeccomp
         profile.origin = path
@@ -22,7 +62,9 @@ func problems(_ yaml: String) -> [String] { problems(Array(yaml.utf8)) }
 
 func problems(_ yaml: [UInt8]) -> [String] {
     do throws(PolicyErrors) {
-        _ = try Policy.load(yaml: yaml, name: "p.yaml") { _ throws(SeccompError) in anySeccomp }
+        _ = try Policy.load(yaml: yaml, name: "p.yaml", tools: sampleTools, base: noBase) {
+            _ throws(SeccompError) in anySeccomp
+        }
         return []
     } catch {
         return error.problems.map(\.description)

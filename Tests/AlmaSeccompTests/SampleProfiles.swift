@@ -1,5 +1,4 @@
 import AlmaModel
-import AlmaPolicy
 
 @testable import AlmaSeccomp
 

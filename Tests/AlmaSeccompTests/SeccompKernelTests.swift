@@ -1,5 +1,4 @@
 import AlmaModel
-import AlmaPolicy
 import CSeccompProbe
 import Testing
 

@@ -72,7 +72,7 @@ extension Policy {
     var stampJSON: JSON { ["name": .string(name), "sha256": .string(sha256)] }
 }
 
-extension PolicyVerdict {
+extension PolicyReport {
     /// `errors` are why the policy does not load, `warnings` what it can be loaded with.
     public var json: JSON {
         [

@@ -64,14 +64,14 @@ extension MethodTable {
 
     private func policyCheck(_ json: JSON, _ client: Client) async throws(RPCError) -> JSON {
         let params = try Params(json, known: ["yaml", "file"])
-        let verdict: PolicyVerdict
+        let verdict: PolicyReport
         switch (try params.string("yaml"), try params.string("file")) {
-        case (let yaml?, nil): verdict = coordinator.library.check(yaml: Array(yaml.utf8))
+        case (let yaml?, nil): verdict = coordinator.library.check(yaml: Array(yaml.utf8), file: "yaml")
         case (nil, let file?):
             try await answering { () throws(AlmaError) in
                 try coordinator.requireSuperuser(client.caller, to: "have a file checked; send its text as `yaml`")
             }
-            verdict = coordinator.library.check(file: file)
+            verdict = coordinator.library.check(file)
         default: throw Params.invalid("give `yaml` or `file`")
         }
         return verdict.json

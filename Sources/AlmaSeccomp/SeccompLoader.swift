@@ -33,14 +33,16 @@ extension SeccompProfile {
             rules: reader.rules, warnings: warnings)
     }
 
+    private static let maximumSize = 1 << 20
+
     private static let topLevelKeys: Set<String> = [
         "defaultAction", "defaultErrnoRet", "defaultErrno", "architectures", "archMap", "syscalls", "flags",
         "listenerPath", "listenerMetadata",
     ]
 
     private static func parse(_ json: [UInt8], _ origin: String) throws(SeccompError) -> JSON {
-        guard json.count <= PolicyFile.maximumSize else {
-            throw SeccompError(origin: origin, message: PolicyFile.tooLarge)
+        guard json.count <= maximumSize else {
+            throw SeccompError(origin: origin, message: "larger than 1 MiB, the most a policy file may be")
         }
         do {
             return try JSON(parsing: json)

@@ -1,7 +1,7 @@
 import AlmaModel
 import Testing
 
-@testable import AlmaPolicy
+@testable import AlmaSeccomp
 
 private let newKernel = SeccompHost(architecture: .amd64, kernel: .init(major: 6, minor: 1))
 
@@ -154,15 +154,6 @@ struct SeccompRefusalTests {
     @Test("a rule without a name is refused", arguments: ["", #""names": [],"#, #""names": [""],"#])
     func nameless(names: String) {
         #expect(problem(denying("{\(names) \"action\": \"SCMP_ACT_ALLOW\"}")) != nil)
-    }
-
-    @Test("cut off at any byte, the shipped profile does not load")
-    func truncated() throws {
-        let json = try #require(ShippedPolicies.file("seccomp/default.json"))
-        for length in stride(from: 0, to: json.count - 2, by: 97) {
-            let start = Array(json.prefix(length))
-            #expect(throws: SeccompError.self) { try SeccompProfile.load(json: start, origin: "s") }
-        }
     }
 }
 
