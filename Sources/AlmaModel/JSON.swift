@@ -51,6 +51,15 @@ extension JSON {
         }
     }
 
+    /// Whether arrays and objects lie inside each other more than `depth` times.
+    public func isNested(deeperThan depth: Int) -> Bool {
+        switch self {
+        case .array(let elements): depth == 0 || elements.contains { $0.isNested(deeperThan: depth - 1) }
+        case .object(let members): depth == 0 || members.contains { $0.value.isNested(deeperThan: depth - 1) }
+        default: false
+        }
+    }
+
     /// The JSON name of this value's type, for messages: `string`, `integer`, `object` …
     public var typeName: String {
         switch self {

@@ -34,10 +34,10 @@ struct Answer: Sendable {
     }
 
     private static func bounded(_ id: RequestID, _ message: Message) -> [UInt8] {
-        let frame = message.frame
-        guard frame.count > FrameReader.standardLimit + 1 else { return frame }
         let error = RPCError(
-            code: -32603, message: "the answer has \(frame.count) bytes; a frame holds \(FrameReader.standardLimit)")
-        return Message.failure(id, error).frame
+            code: -32603,
+            message: "the answer is larger than \(FrameReader.standardLimit) bytes or nested deeper than "
+                + "\(JSON.maximumDepth)")
+        return message.acceptableFrame ?? Message.failure(id, error).frame
     }
 }

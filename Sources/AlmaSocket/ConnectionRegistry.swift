@@ -47,12 +47,14 @@ final class ConnectionRegistry: Sendable {
     }
 
     /// From now on nobody comes in, and who is here leaves after its pending answers.
-    func stop() {
-        let all = state.withLock { state in
-            state.isStopping = true
-            return Array(state.connections.values)
+    /// - Returns: false when that was said before.
+    func stop() -> Bool {
+        let (isFirst, all) = state.withLock { state in
+            defer { state.isStopping = true }
+            return (!state.isStopping, Array(state.connections.values))
         }
-        for connection in all { connection.run { $0.stop() } }
+        for connection in all where isFirst { connection.run { $0.stop() } }
+        return isFirst
     }
 
     func closeAll() {

@@ -27,7 +27,7 @@ public struct EventSender: Sendable {
 
     /// Waits while the client has too much unread, so a client that never reads stalls this task and no other.
     /// - Returns: false when the event does not go out: the client is gone, the task was cancelled while it waited, or
-    ///   the event is larger than a frame may be.
+    ///   the event is larger or deeper than a frame may be.
     @discardableResult
     public func send(event: JSON) async -> Bool { await deliver(event) }
 }

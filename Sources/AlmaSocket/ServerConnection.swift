@@ -169,8 +169,9 @@ extension ServerConnection {
         let (number, size, outbox) = (taskNumbers, frame.count, outbox)
         let connection = Handle(self, on: context.eventLoop)
         let events = EventSender { event in
-            let frame = Message.notification(method: "event", params: event).frame
-            guard frame.count <= FrameReader.standardLimit + 1, await outbox.reserve(frame.count) else { return false }
+            guard let frame = Message.notification(method: "event", params: event).acceptableFrame,
+                await outbox.reserve(frame.count)
+            else { return false }
             connection.run { $0.write(frame) }
             return true
         }

@@ -89,9 +89,10 @@ public final class SocketClient: Sendable {
     ///   the task was cancelled (the coordinator goes on, the connection stays usable); `coordinator.lost`.
     public func call(_ method: String, _ params: JSON = [:]) async throws(RPCError) -> JSON {
         let id = calls.newID()
-        let frame = Message.request(.integer(id), method: method, params: params).frame
-        guard frame.count <= FrameReader.standardLimit + 1 else {
-            let message = "the request has \(frame.count) bytes; a frame holds \(FrameReader.standardLimit)"
+        guard let frame = Message.request(.integer(id), method: method, params: params).acceptableFrame else {
+            let message =
+                "the request is larger than \(FrameReader.standardLimit) bytes or nested deeper than "
+                + "\(JSON.maximumDepth)"
             throw RPCError(AlmaError(.inputTooLarge, message))
         }
         guard await outbox.reserve(frame.count) else { throw calls.end ?? PendingCalls.cancelled }

@@ -9,7 +9,7 @@ struct SocketFile: Sendable {
     private let inode: ino_t
 
     /// Connections the kernel keeps until they are accepted; it lowers this to `net.core.somaxconn` (4096).
-    private static let backlog: Int32 = 4_096
+    static let backlog: Int32 = 4_096
 
     /// Makes the directory if it is missing, takes a stale socket away, and listens. Nobody can connect before the
     /// socket has its mode, because it listens only then.

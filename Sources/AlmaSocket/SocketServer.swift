@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 
 /// The coordinator's Unix socket: JSON-RPC 2.0, one object a line. One thread does all its reading and writing; the
-/// requests themselves run elsewhere.
+/// requests themselves run elsewhere. Whoever starts it stops it.
 public final class SocketServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
@@ -28,10 +28,11 @@ public final class SocketServer: Sendable {
         let registry = ConnectionRegistry(limit: limits.connections)
         do {
             let channel = try await ServerBootstrap(group: group)
+                .serverChannelOption(.backlog, value: SocketFile.backlog)
                 .serverChannelOption(.maxMessagesPerRead, value: 64)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
-                        try channel.pipeline.syncOperations.addHandler(acceptBackoff(logger))
+                        try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))
                     }
                 }
                 .childChannelOption(.allowRemoteHalfClosure, value: true)
@@ -59,20 +60,12 @@ public final class SocketServer: Sendable {
         self.registry = registry
     }
 
-    /// Without descriptors `accept` fails while clients keep waiting: trying on at once would only burn time.
-    private static func acceptBackoff(_ logger: Logger) -> AcceptBackoffHandler {
-        AcceptBackoffHandler(shouldForwardIOErrorCaught: false) { error in
-            logger.warning("accepting paused", metadata: ["error": "\(error)"])
-            return .milliseconds(100)
-        }
-    }
-
     /// Accepts nobody any more, lets the pending requests end, then closes; what is not answered within `grace` is
     /// cut off and cancelled. Returns when every connection and every task is gone.
     public func stop(grace: Duration) async {
-        try? await channel.close()
         file.remove()
-        registry.stop()
+        guard registry.stop() else { return await registry.empty() }
+        try? await channel.close()
         let cut = group.next().scheduleTask(in: TimeAmount(grace)) { [registry] in registry.closeAll() }
         await registry.empty()
         cut.cancel()

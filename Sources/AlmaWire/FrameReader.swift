@@ -5,6 +5,8 @@ public struct FrameReader: Sendable {
     /// Bytes of the largest frame ALMA accepts on any of its sockets: 16 MiB.
     public static let standardLimit = 16 << 20
 
+    private static let keptCapacity = 64 << 10
+
     private let limit: Int
     private var pending: [UInt8] = []
     /// Where in `pending` the next frame begins, and how far it has been searched for its end.
@@ -35,6 +37,11 @@ public struct FrameReader: Sendable {
         guard end - start <= limit else { throw TooLong() }
         let frame = Array(pending[start..<end])
         start = end + 1
+        if start == pending.count {
+            // Nothing is left: a buffer that a large frame blew up goes with it.
+            pending.removeAll(keepingCapacity: pending.count <= Self.keptCapacity)
+            start = 0
+        }
         scanned = start
         return frame
     }

@@ -32,7 +32,17 @@ public enum Message: Sendable, Equatable {
     case failure(RequestID, RPCError)
 
     /// This message as a frame, its newline included.
-    public var frame: [UInt8] {
+    public var frame: [UInt8] { json.compactBytes + [UInt8(ascii: "\n")] }
+
+    /// As `frame`; nil when no peer would take it: larger than `FrameReader.standardLimit`, or nested too deeply.
+    public var acceptableFrame: [UInt8]? {
+        let json = json
+        guard !json.isNested(deeperThan: JSON.maximumDepth) else { return nil }
+        let frame = json.compactBytes + [UInt8(ascii: "\n")]
+        return frame.count <= FrameReader.standardLimit + 1 ? frame : nil
+    }
+
+    private var json: JSON {
         var members: [JSON.Member] = [.init("jsonrpc", "2.0")]
         switch self {
         case .request(let id, let method, let params):
@@ -44,7 +54,7 @@ public enum Message: Sendable, Equatable {
         case .failure(let id, let error):
             members += [.init("id", id.json), .init("error", error.json)]
         }
-        return JSON.object(members).compactBytes + [UInt8(ascii: "\n")]
+        return .object(members)
     }
 
     /// - Throws: what the peer should be told: -32700 for no JSON, -32600 for JSON that is no message.

@@ -177,6 +177,8 @@ struct ClientTests {
             #expect(
                 await failure(of: client, "length", text)?.code
                     == .inputTooLarge)
+            let deep = (0..<64).reduce(1 as JSON) { value, _ in [value] }
+            #expect(await failure(of: client, "echo", deep)?.code == .inputTooLarge)
             #expect(try await client.call("large", 2_000_000).string?.utf8.count == 2_000_000)
         }
     }

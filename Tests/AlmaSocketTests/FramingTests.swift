@@ -143,10 +143,11 @@ struct FramingTests {
         }
     }
 
-    @Test("of an answer larger than 16 MiB becomes an error")
-    func largeAnswer() async throws {
-        let lines = try await answers(to: Array((request(1, "large", "16777216") + "\n").utf8))
-        #expect(lines == [failure("1", -32603, "the answer has 16777253 bytes; a frame holds 16777216")])
+    @Test("of an answer that is larger than 16 MiB or too deep becomes an error", arguments: ["large", "deep"])
+    func badAnswer(method: String) async throws {
+        let lines = try await answers(to: Array((request(1, method, "16777216") + "\n").utf8))
+        let message = "the answer is larger than 16777216 bytes or nested deeper than 64"
+        #expect(lines == [failure("1", -32603, message)])
     }
 
     @Test("may come in pieces of any size")

@@ -169,12 +169,13 @@ struct StopTests {
         try client.send(#"{"jsonrpc":"2.0","id":1,"method":"wait","params":"a"}"# + "\n")
         await handler.journal.seen("begun")
         async let stopped: Void = server.stop(grace: .seconds(60))
+        async let stoppedTwice: Void = server.stop(grace: .seconds(60))
         #expect(try await blocking { try idle.linesToEnd() } == [])
         #expect(!TemporaryPlace.exists(place.socket))
         try client.send(#"{"jsonrpc":"2.0","id":2,"method":"echo","params":1}"# + "\n")
         handler.journal.note("opened a")
         #expect(try await blocking { try client.line() } == #"{"jsonrpc":"2.0","id":1,"result":"a"}"#)
-        await stopped
+        _ = await (stopped, stoppedTwice)
         #expect(handler.journal.count("cancelled") == 0)
     }
 

@@ -2,7 +2,7 @@ import AlmaModel
 import AlmaSocket
 import AlmaWire
 
-/// Methods for tests: `echo`, `length`, `fail`, `large`, `wait` for `open`, `events`, `drip`.
+/// Methods for tests: `echo`, `length`, `fail`, `large`, `deep`, `wait` for `open`, `events`.
 struct TestHandler: RequestHandler {
     let journal = Journal()
     var accepts = true
@@ -24,6 +24,7 @@ struct TestHandler: RequestHandler {
             case "length": return .integer(Int64(params.string?.utf8.count ?? -1))
             case "fail": throw RPCError(AlmaError(.runNotFound, "no such run"))
             case "large": return .string(String(repeating: "a", count: Int(params.integer ?? 0)))
+            case "deep": return (0..<64).reduce(1) { value, _ in [value] }
             case "wait":
                 let name = params.string ?? ""
                 journal.note("begun")

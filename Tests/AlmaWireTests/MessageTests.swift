@@ -113,6 +113,32 @@ struct MessageTests {
     }
 }
 
+@Suite("Refusals")
+struct RefusedFrameTests {
+    @Test(
+        "name the request as far as it can be read, and say whether the connection ends",
+        arguments: [
+            (#"{"jsonrpc":"1.0","id":7,"method":"m"}"#, .integer(7), -32600, false),
+            (#"{"jsonrpc":"2.0","id":"x","method":1}"#, .string("x"), -32600, false),
+            (#"{"jsonrpc":"2.0","id":[],"method":"m"}"#, .null, -32600, false), ("[]", .null, -32600, false),
+            (#"{"jsonrpc":"2.0","id":7,"#, .null, -32700, false),
+            (String(repeating: "[", count: 65), .null, -32600, true),
+        ] as [(String, RequestID, Int64, Bool)])
+    func refused(text: String, id: RequestID, code: Int64, endsConnection: Bool) {
+        let refusal = #expect(throws: RefusedFrame.self) { try Message(reading: Array(text.utf8)) }
+        #expect(refusal?.id == id)
+        #expect(refusal?.error.code == code)
+        #expect(refusal?.endsConnection == endsConnection)
+    }
+
+    @Test("come before sending for what no peer would take", arguments: [(63, true), (64, false)])
+    func acceptable(depth: Int, isAcceptable: Bool) {
+        let params = (0..<depth).reduce(1 as JSON) { value, _ in [value] }
+        let message = Message.request(.integer(1), method: "m", params: params)
+        #expect(message.acceptableFrame == (isAcceptable ? message.frame : nil))
+    }
+}
+
 @Suite("Errors on the wire")
 struct RPCErrorTests {
     @Test("an ALMA error travels as -32000 with code, message and details, and comes back whole")
