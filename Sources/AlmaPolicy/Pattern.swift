@@ -13,7 +13,7 @@ struct Pattern: Sendable {
     /// Longer texts are not searched, in bytes of UTF-8.
     static let maximumText = 1 << 20
     /// How many steps a search may take together.
-    static let maximumWork = 1 << 26
+    static let maximumWork = 1 << 25
 
     let source: String
     private var steps: [Step] = []
@@ -111,9 +111,8 @@ extension Pattern {
             guard search.work <= Self.maximumWork else { return nil }
             guard let value = current, !(isAnchored && search.threads.isEmpty) else { return false }
             let after = scalars.next()?.value
-            search.work += search.threads.count
-            let threads = search.advance()
-            for thread in threads {
+            search.advance()
+            for thread in search.former {
                 if case .one(let set) = steps[thread], set.contains(value) {
                     follow(thread + 1, &search, value, after)
                 }
@@ -125,6 +124,8 @@ extension Pattern {
     /// The ways to match that are open between two characters.
     private struct Search {
         var threads: [Int] = []
+        /// Those of the character before.
+        var former: [Int] = []
         var isMatched = false
         var work = 0
         /// Of each step, the last position at which it was reached.
@@ -135,10 +136,11 @@ extension Pattern {
         init(count: Int) { reached = Array(repeating: -1, count: count) }
 
         /// Goes to the next character.
-        mutating func advance() -> [Int] {
+        mutating func advance() {
             position += 1
-            defer { threads.removeAll(keepingCapacity: true) }
-            return threads
+            work += threads.count
+            swap(&threads, &former)
+            threads.removeAll(keepingCapacity: true)
         }
     }
 

@@ -137,6 +137,8 @@ extension ShellParser {
 
     /// Steps over what begins with `$` or a backtick and parses the commands in it.
     private mutating func expansion(_ draft: inout WordDraft, isQuoted: Bool) throws(ShellSyntaxError) {
+        // The shell joins the lines first.
+        if starts(with: "$\\\n") { throw ShellSyntaxError() }
         if bytes[at] == UInt8(ascii: "$"), !isExpansion(isQuoted: isQuoted) {
             draft.append(bytes[at], isQuoted: isQuoted)
             at += 1
@@ -163,7 +165,7 @@ extension ShellParser {
     private func isExpansion(isQuoted: Bool) -> Bool {
         guard at + 1 < bytes.count else { return false }
         let next = bytes[at + 1]
-        return next.isName || next.isOne(of: "({@*#?-$!\\") || !isQuoted && next.isOne(of: "'\"")
+        return next.isName || next.isOne(of: "({@*#?-$!") || !isQuoted && next.isOne(of: "'\"")
     }
 
     private mutating func parenthesis() throws(ShellSyntaxError) {

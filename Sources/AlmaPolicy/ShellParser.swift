@@ -95,15 +95,23 @@ struct ShellParser {
         case "case": try choice()
         // What follows is a command of its own.
         case "!", "coproc": _ = try next()
-        case "time":
-            _ = try next()
-            if case .word = try peek() { try simple([word]) }
+        case "time": try timed(word)
         case "function":
             _ = try next()
             guard case .word = try next() else { throw ShellSyntaxError() }
             if case .sign("(") = try peek() { try emptyParentheses() }
         case "then", "else", "elif", "fi", "do", "done", "esac", "}": throw ShellSyntaxError()
         default: try simple([])
+        }
+    }
+
+    /// To bash a word of the grammar before any command, to dash a program.
+    private mutating func timed(_ first: ShellWord) throws(ShellSyntaxError) {
+        _ = try next()
+        script.commands.append(ShellCommand(words: [first], isWrapper: true))
+        while case .word(let word) = try peek(), word.text.hasPrefix("-") {
+            guard word.plainText == "-p" || word.plainText == "--" else { return try simple([first]) }
+            _ = try next()
         }
     }
 
@@ -129,7 +137,8 @@ struct ShellParser {
 
     private mutating func loop() throws(ShellSyntaxError) {
         _ = try next()
-        guard case .word = try next() else { throw ShellSyntaxError() }
+        guard case .word(let name) = try next() else { throw ShellSyntaxError() }
+        if Self.isUnsafe(variable: name.text) { script.isCertain = false }
         try skipNewlines()
         if case .word(let word) = try peek(), word.plainText == "in" {
             _ = try next()
@@ -209,7 +218,7 @@ struct ShellParser {
             return .unknown
         case .word(let word):
             guard sign == "<<" || sign == "<<-" else { return nil }
-            guard word.isLiteral else { throw ShellSyntaxError() }
+            guard word.isLiteral, !word.text.utf8.contains(0x0A) else { throw ShellSyntaxError() }
             hereDocuments.append(
                 HereDocument(delimiter: word.text, isQuoted: word.plainText == nil, stripsTabs: sign == "<<-"))
             return nil

@@ -110,7 +110,7 @@ extension ShellParser {
     ]
 
     /// Variables that change which program a word means or what it runs.
-    private static func isUnsafe(variable name: String) -> Bool {
+    static func isUnsafe(variable name: String) -> Bool {
         ["BASH_ENV", "ENV", "IFS", "NODE_OPTIONS", "PATH"].contains(name)
             || ["BASH_FUNC", "GIT_", "LD_", "PYTHON"].contains { name.hasPrefix($0) }
     }
@@ -142,7 +142,7 @@ extension ShellParser {
         } else if name == "find" {
             add(words)
             startFromFind(words, wrappers: wrappers)
-        } else if ["export", "readonly", "declare", "typeset", "local"].contains(name) {
+        } else if ["export", "readonly", "declare", "typeset", "local", "read"].contains(name) {
             let isUnclear = words.dropFirst().contains { word in
                 let name = word.assigned?.name ?? (word.isLiteral ? Self.name(in: word.text) : nil)
                 return name.map(Self.isUnsafe(variable:)) ?? true
@@ -178,7 +178,7 @@ extension ShellParser {
             script.isCertain = false
             return add(words)
         }
-        while wrapper.assigns, let word = rest.first, word.text.utf8.dropFirst().contains(UInt8(ascii: "=")) {
+        while wrapper.assigns, let word = rest.first, word.text.utf8.contains(UInt8(ascii: "=")) {
             // One that is not literal may become several words.
             if !word.isLiteral || Self.isUnsafe(variable: Self.name(in: word.text)) { script.isCertain = false }
             rest = rest.dropFirst()
@@ -223,7 +223,7 @@ extension ShellParser {
         while let word = rest.popFirst() {
             if !word.isLiteral {
                 // It may become an option.
-                if word.plainCount == 0 { script.isCertain = false }
+                if word.plainCount == 0 || word.text.hasPrefix("-") { script.isCertain = false }
                 continue
             }
             guard ["-exec", "-execdir", "-ok", "-okdir"].contains(word.text) else { continue }

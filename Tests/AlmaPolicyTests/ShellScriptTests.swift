@@ -45,7 +45,8 @@ struct ShellScriptTests {
             ("cat <<EOF\nrm x\nEOF\nls", "cat | ls"), ("cat <<EOF\n$(rm x)\nEOF", "rm x | cat"),
             ("cat <<'EOF'\n$(rm x)\nEOF", "cat"), ("cat <<-EOF\n\trm\n\tEOF\nls", "cat | ls"),
             ("cat <<A <<B\na\nA\nb\nB\nrm", "cat | rm"), ("cat <<EOF; rm x\na\nEOF", "cat | rm x"),
-            ("time rm x", "rm x"), ("a\n\n\nb", "a | b"), ("a &>x rm", "a | rm"),
+            ("time rm x", "rm x"), ("time -p { rm x; }", "rm x"), ("time x=1 rm", "rm"), ("time ! rm", "rm"),
+            ("/usr/bin/time -f x rm", "rm"), ("env A=1 =b rm", "rm"), ("a\n\n\nb", "a | b"), ("a &>x rm", "a | rm"),
         ])
     func structures(script: String, commands: String) {
         // Here-documents and functions are read before or after their command; the order is of no matter.
@@ -73,8 +74,9 @@ struct ShellScriptTests {
     @Test(
         "what cannot be told before it runs is in doubt",
         arguments: [
-            "$(echo rm) x", "`echo rm` x", "$X", "$X x", "r$X x", "\"$X\" x", "/bin/r? x", "r* x", "time { rm x; }",
-            "{rm,x}", "a{1..2}",
+            "$(echo rm) x", "`echo rm` x", "$X", "$X x", "r$X x", "\"$X\" x", "/bin/r? x", "r* x",
+            "find . -exec$X rm {} +", "{rm,x}", "a{1..2}", "\"$\\\n(rm x)\"", "cat <<'A\nB'\nA",
+            "for PATH in .; do ls; done", "read PATH",
             "{fd}>x rm",
             "~/rm x", "$'rm' x", "$\"rm\" x", "eval rm x", "eval 'ls'", ". ./x", "source x", "alias ls=rm", "sh",
             "sh -s",
