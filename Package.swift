@@ -54,7 +54,8 @@ let package = Package(
         .target(
             name: "AlmaSocket",
             dependencies: [
-                "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
+                "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaCoordinator",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "AlmaHost", dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution", "CConfinement"]),
@@ -100,8 +101,13 @@ let package = Package(
             name: "AlmaStoreTests",
             dependencies: ["AlmaStore", "AlmaModel", .product(name: "GRDB", package: "GRDB.swift")],
             exclude: ["Fixtures"]),
-        .testTarget(name: "AlmaCoordinatorTests", dependencies: ["AlmaCoordinator", "AlmaModel", "AlmaPolicy"]),
-        .testTarget(name: "AlmaSocketTests", dependencies: ["AlmaSocket", "AlmaModel", "AlmaWire", "AlmaCoordinator"]),
+        .testTarget(
+            name: "AlmaCoordinatorTests",
+            dependencies: ["AlmaCoordinator", "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaStore"]),
+        .testTarget(
+            name: "AlmaSocketTests",
+            dependencies: ["AlmaSocket", "AlmaModel", "AlmaWire", "AlmaCoordinator", "AlmaPolicy", "AlmaStore"],
+            exclude: ["Golden"]),
         .testTarget(name: "AlmaHostTests", dependencies: ["AlmaHost", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]
