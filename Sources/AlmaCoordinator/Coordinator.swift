@@ -21,6 +21,8 @@ public final class Coordinator: Sendable {
     private struct Book {
         var runs: [String: LiveRun] = [:]
         var isClosing = false
+        /// Runs without a slot whose task must be dead and whose caller does not read; the longest waiting first.
+        var unread: [LiveRun] = []
         /// Those who wait for the last run's end.
         var emptied: [CheckedContinuation<Void, Never>] = []
         /// What the kernel said of the last task.
@@ -87,11 +89,22 @@ public final class Coordinator: Sendable {
     func leave(_ run: LiveRun) {
         let waiting = book.withLock { book -> [CheckedContinuation<Void, Never>] in
             book.runs.removeValue(forKey: run.id)
+            book.unread.removeAll { $0 === run }
             guard book.runs.isEmpty else { return [] }
             defer { book.emptied = [] }
             return book.emptied
         }
         for continuation in waiting { continuation.resume() }
+    }
+
+    /// The run goes on without a slot. What it still holds for a caller who does not read, a few MiB, only so many may.
+    func setAside(_ run: LiveRun) {
+        let surplus = book.withLock { book -> LiveRun? in
+            guard book.runs[run.id] != nil else { return nil }
+            book.unread.append(run)
+            return book.unread.count > settings.mostUnread ? book.unread.removeFirst() : nil
+        }
+        surplus?.journal.hurry()
     }
 
     var isolation: Isolation {

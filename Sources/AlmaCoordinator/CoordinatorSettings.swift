@@ -15,6 +15,8 @@ public struct CoordinatorSettings: Sendable {
     public var cachedResults: Int
     /// After the end of its wall time a task is certainly dead by then.
     var wallGrace = Duration.seconds(10)
+    /// Runs without a slot that are kept for callers who do not read what is there.
+    var mostUnread = 64
 
     public init(
         executors: Int = 16, queue: Int = 20_000, queuePerUser: Int = 10_000, approvalExpiry: Int64 = 600_000,

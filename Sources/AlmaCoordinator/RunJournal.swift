@@ -60,7 +60,7 @@ final class RunJournal: Sendable {
 
     func show(_ event: RunEvent) async { await delivery?.send(event) }
 
-    /// The run is cancelled: a receiver that does not read must not keep it.
+    /// From now on a receiver that does not read must not keep the run from its end.
     func hurry() { delivery?.hurry() }
 
     /// A piece of output: shown now, stored soon.

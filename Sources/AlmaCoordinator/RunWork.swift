@@ -103,6 +103,7 @@ extension Coordinator {
         return Task { [settings] in
             guard (try? await Task.sleep(for: .milliseconds(wall) + settings.wallGrace)) != nil else { return }
             place.leave()
+            self.setAside(run)
         }
     }
 

@@ -140,6 +140,38 @@ struct UnreadTests {
     }
 }
 
+@Suite("Callers who do not read", .timeLimit(.minutes(2)))
+struct ManyUnreadTests {
+    @Test("are given up when there are too many of them, the first first")
+    func surplus() async throws {
+        var settings = CoordinatorSettings(executors: 1)
+        settings.wallGrace = .zero
+        settings.mostUnread = 1
+        try await withSite(settings: settings) { site in
+            let reading = Latch<Void>()
+            func call() -> Task<JSON, any Error> {
+                Task {
+                    let request = Site.shell("echo out; sleep 60") { $0.call.limits[.wall] = 500 }
+                    return try await site.coordinator.call(request, as: Site.ann) { event in
+                        if event.kind == .stdout { await reading.valueInAnyCase() }
+                    }
+                }
+            }
+            let (first, second) = (call(), call())
+            // One of them ends although nobody reads.
+            let ended = await withTaskGroup(of: String?.self) { group in
+                for task in [first, second] { group.addTask { try? await task.value.status } }
+                let status = await group.next() ?? nil
+                reading.give(())
+                return status
+            }
+            #expect(ended == "timeout")
+            let other = try await second.value
+            #expect(other.status == "timeout")
+        }
+    }
+}
+
 @Suite("Closing a coordinator", .timeLimit(.minutes(2)))
 struct CloseTests {
     @Test("cancels what runs, what waits and what asks, and all of it is recorded; then nothing new is taken")

@@ -32,25 +32,26 @@ struct LifetimeTests {
         }
     }
 
-    @Test("while it waits it takes a few KiB, and as much time to queue and to end as if it were alone")
+    @Test("while it waits it takes a few KiB, and as much time to queue as if few waited")
     func queued() async throws {
         try await withSite(settings: .init(executors: 1, queuePerUser: 20_000)) { site in
             let first = try await site.occupy()
-            var costs: [Double] = []
             var ids: [String] = []
-            let request = Site.shell("true")
-            for count in [200, 1000, 9000] {
-                let before = (Self.resident, ContinuousClock.now)
-                for _ in 0..<count { ids.append(try await site.coordinator.submit(request, as: Site.ann)) }
-                let kibibytes = Double(Self.resident - before.0) / Double(count)
-                costs.append((ContinuousClock.now - before.1) / .milliseconds(1) / Double(count))
-                print("queued", ids.count, "KiB each", kibibytes, "ms each", costs.last ?? 0)
+            /// Milliseconds for each.
+            func submit(_ count: Int) async throws -> Double {
+                let start = ContinuousClock.now
+                for _ in 0..<count { ids.append(try await site.coordinator.submit(Site.shell("true"), as: Site.ann)) }
+                return (ContinuousClock.now - start) / .milliseconds(1) / Double(count)
             }
+            let few = try await submit(500)
+            let before = Self.resident
+            let many = try await submit(4500)
+            // Other tests run beside this one: both bounds are wide. Measured alone: 2 KiB, and the same time.
+            #expect(Self.resident - before < 4500 * 16)
+            #expect(many < 10 * few)
             #expect(site.coordinator.queue.counts == .init(waiting: ids.count, running: 1))
-            let start = ContinuousClock.now
             for id in ids { _ = try await site.coordinator.cancel(id, as: Site.ann) }
             for id in ids { #expect(try await site.status(id) == "cancelled") }
-            print("cancelled ms each", (ContinuousClock.now - start) / .milliseconds(1) / Double(ids.count))
             try await site.release(first)
         }
     }

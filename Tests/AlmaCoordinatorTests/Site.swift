@@ -77,6 +77,8 @@ final class Site: Sendable {
     static func waiting(_ change: (inout CallRequest) -> Void = { _ in }) -> CallRequest {
         shell("echo ready; cat") {
             $0.input = .open
+            // Longer than any test, also on a busy machine.
+            $0.call.limits[.wall] = 600_000
             change(&$0)
         }
     }
