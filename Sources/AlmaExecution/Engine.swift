@@ -12,11 +12,14 @@ public struct EngineConfiguration: Sendable {
     public var executor: String
     /// Further directories that no workspace may touch: sockets, policies, binaries.
     public var guarded: [String]
+    /// After each run one executor is made that knows nothing yet and waits up to a minute for the next.
+    public var keepsBlankExecutor: Bool
 
-    public init(home: String, executor: String, guarded: [String]) {
+    public init(home: String, executor: String, guarded: [String], keepsBlankExecutor: Bool = false) {
         self.home = home
         self.executor = executor
         self.guarded = guarded
+        self.keepsBlankExecutor = keepsBlankExecutor
     }
 }
 
@@ -43,10 +46,13 @@ public final class Engine: ToolEngine {
         registry = .builtIn
         let cgroups = CgroupHost.find()
         Cgroup.sweep(cgroups)
+        let spawner = try await SpawnerClient.start(executor: configuration.executor)
+        let owners = OwnerPool(isPrivileged: isPrivileged)
         host = EngineHost(
-            spawner: try await SpawnerClient.start(executor: configuration.executor),
-            workspaces: WorkspaceGuard(home: configuration.home, guarded: configuration.guarded), cgroups: cgroups,
-            owners: OwnerPool(isPrivileged: isPrivileged), filters: CompiledFilterCache(), isPrivileged: isPrivileged)
+            spawner: spawner, workspaces: WorkspaceGuard(home: configuration.home, guarded: configuration.guarded),
+            cgroups: cgroups, owners: owners,
+            blanks: BlankExecutors(spawner: spawner, owners: owners, keepsOne: configuration.keepsBlankExecutor),
+            filters: CompiledFilterCache(), isPrivileged: isPrivileged)
         if HostFile.exists(host.workspaces.holdRecords) {
             await host.spawner.sweep(records: host.workspaces.holdRecords)
         }
@@ -104,6 +110,7 @@ public final class Engine: ToolEngine {
 
     public func close() async {
         await host.leftovers.finish()
+        await host.blanks.close()
         await host.spawner.close()
     }
 }

@@ -12,6 +12,7 @@ struct EngineHost: Sendable {
     let workspaces: WorkspaceGuard
     let cgroups: CgroupHost
     let owners: OwnerPool
+    let blanks: BlankExecutors
     let leftovers = Leftovers()
     let filters: CompiledFilterCache
     /// Root with the rights to map ids: workspaces are attached with their owner's identity.
@@ -154,6 +155,93 @@ final class OwnerPool: Sendable {
     func give(_ owner: SpawnerClient.Owner) {
         guard fixed == nil else { return }
         _ = taken.withLock { $0.remove(owner.uid - base) }
+    }
+}
+
+/// An executor in namespaces of its own that knows no profile and no task yet, and who its task will be outside.
+struct BlankExecutor: Sendable {
+    let executor: ExecutorClient
+    let owner: SpawnerClient.Owner
+}
+
+/// Makes blank executors. May keep one that waits for the next run, ended when none comes for a while.
+actor BlankExecutors {
+    private enum Spare {
+        case none, making, closed
+        case waiting(BlankExecutor, expiry: Task<Void, Never>)
+    }
+
+    private let spawner: SpawnerClient
+    private let owners: OwnerPool
+    private let keepsOne: Bool
+    private let idle: Duration
+    private var spare = Spare.none
+
+    /// - Parameter idle: how long one waits at most.
+    init(spawner: SpawnerClient, owners: OwnerPool, keepsOne: Bool, idle: Duration = .seconds(60)) {
+        self.spawner = spawner
+        self.owners = owners
+        self.keepsOne = keepsOne
+        self.idle = idle
+    }
+
+    /// The one that waits.
+    var waiting: BlankExecutor? { if case .waiting(let blank, _) = spare { blank } else { nil } }
+
+    /// The one that waits, else a new one. Whoever takes it ends it, in any case.
+    /// - Throws: `isolation.unavailable`.
+    func take() async throws(AlmaError) -> BlankExecutor {
+        if case .waiting(let blank, let expiry) = spare {
+            spare = .none
+            expiry.cancel()
+            if !blank.executor.hasEnded { return blank }
+            await end(blank)
+        }
+        return try await make()
+    }
+
+    func end(_ blank: BlankExecutor) async {
+        await blank.executor.end()
+        owners.give(blank.owner)
+    }
+
+    /// Has one wait for the next run, where one is to be kept.
+    func refill() async {
+        guard keepsOne, case .none = spare else { return }
+        spare = .making
+        // What fails now is said to the run that asks for one.
+        let made = try? await make()
+        guard case .making = spare else {
+            if let made { await end(made) }
+            return
+        }
+        // Awaited by nobody: it ends with the wait, which `take` and `close` cut short.
+        spare = made.map { blank in .waiting(blank, expiry: Task { await expire(blank) }) } ?? .none
+    }
+
+    private func expire(_ blank: BlankExecutor) async {
+        guard (try? await Task.sleep(for: idle)) != nil else { return }
+        guard case .waiting(let waiting, _) = spare, waiting.executor === blank.executor else { return }
+        spare = .none
+        await end(blank)
+    }
+
+    private func make() async throws(AlmaError) -> BlankExecutor {
+        let owner = owners.take()
+        do throws(AlmaError) {
+            return BlankExecutor(executor: try await ExecutorClient.spawn(by: spawner, as: owner), owner: owner)
+        } catch {
+            owners.give(owner)
+            throw error
+        }
+    }
+
+    func close() async {
+        let last = spare
+        spare = .closed
+        guard case .waiting(let blank, let expiry) = last else { return }
+        expiry.cancel()
+        await end(blank)
     }
 }
 

@@ -24,6 +24,8 @@ struct BenchmarkOptions {
 struct Bench {
     private let options: BenchmarkOptions
     private let engine: Engine
+    /// One that keeps a blank executor.
+    private let readyEngine: Engine
     private let policy: Policy
 
     private static let view = [
@@ -39,13 +41,18 @@ struct Bench {
         self.options = options
         let library = PolicyLibrary(configDirectory: "/nonexistent", shareDirectory: "/nonexistent")
         policy = try library.policy(named: "default")
-        engine = try await Engine(
-            EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: []))
+        var configuration = EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: [])
+        engine = try await Engine(configuration)
+        configuration.keepsBlankExecutor = true
+        readyEngine = try await Engine(configuration)
     }
 
     func executorMemory() async throws -> Int? { try await ExecutorMemory.whileRunning(engine, policy) }
 
-    func close() async { await engine.close() }
+    func close() async {
+        await engine.close()
+        await readyEngine.close()
+    }
 
     private struct Contender {
         var row: Row
@@ -64,6 +71,9 @@ struct Bench {
             Contender(row: Row(name: "bwrap true")) { await program(["bwrap"] + Self.view + Self.nothing) },
             Contender(row: Row(name: "alma cold true", peer: "bwrap true")) {
                 try await call("shell", ["argv": ["/usr/bin/true"]])
+            },
+            Contender(row: Row(name: "alma true, blank executor kept", peer: "bwrap true")) {
+                try await call("shell", ["argv": ["/usr/bin/true"]], readyEngine)
             },
             Contender(row: Row(name: "alma cold calculator", peer: "bwrap true")) {
                 try await call("calculator", ["expression": "6*7"])
@@ -94,10 +104,11 @@ struct Bench {
         return succeeded ? time : nil
     }
 
-    private func call(_ tool: String, _ input: JSON) async throws -> Double {
+    /// - Parameter other: nil = the engine that starts cold.
+    private func call(_ tool: String, _ input: JSON, _ other: Engine? = nil) async throws -> Double {
         var status: RunStatus?
         let time = try await milliseconds {
-            status = try await engine.runUndecided(ToolCall(tool: tool, input: input), policy).status
+            status = try await (other ?? engine).runUndecided(ToolCall(tool: tool, input: input), policy).status
         }
         guard status == .ok else { throw AlmaError(.runFailed, "\(tool) gave \(status?.rawValue ?? "nothing")") }
         return time
