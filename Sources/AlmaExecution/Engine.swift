@@ -34,12 +34,16 @@ public final class Engine: ToolEngine {
     /// Every built-in tool, also without an engine.
     public static var builtInTools: [ToolDescription] { ToolRegistry.builtIn.tools.map(\.description) }
 
-    /// Starts nothing yet: the first task does.
+    /// Starts nothing yet: `start` does, or the first task.
     public init(_ configuration: EngineConfiguration) {
         registry = .builtIn
         workspaces = WorkspaceGuard(home: configuration.home, guarded: configuration.guarded)
         starter = EngineStarter(configuration, workspaces)
     }
+
+    /// Clears away what earlier engines of this home left, and gets ready for tasks.
+    /// - Throws: `isolation.unavailable` with the cause and the fix when this host cannot confine anything at all.
+    public func start() async throws(AlmaError) { _ = try await starter.host() }
 
     public func check(_ call: ToolCall) throws(AlmaError) -> ToolDescription {
         let tool = try RunPlan.check(call, registry)

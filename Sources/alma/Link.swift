@@ -30,7 +30,8 @@ struct ServedLink: Link {
         guard uid == geteuid() || uid == 0 || settings.namesSocket else {
             await client.close()
             throw AlmaError(
-                .socketUnsafe, "the coordinator at \(Visible.text(settings.socket)) is run by user \(uid); "
+                .socketUnsafe,
+                "the coordinator at \(Visible.text(settings.socket)) is run by user \(uid); "
                     + "if you trust that user, name the socket with --socket")
         }
     }

@@ -49,7 +49,8 @@ struct Runs: ParsableCommand {
 
     struct Cancel: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "End a run.", discussion: "Exit status 1 when it has ended already.\n\nExample: alma runs cancel ID")
+            abstract: "End a run.",
+            discussion: "Exit status 1 when it has ended already.\n\nExample: alma runs cancel ID")
 
         @OptionGroup var common: CommonOptions
         @Argument(help: "The run's id.") var id: String

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AlmaExecution
 
-@Suite("A blank executor that waits", .confined, .timeLimit(.minutes(1)))
+@Suite("A blank executor that waits", .confined, .timeLimit(.minutes(3)))
 struct BlankExecutorTests {
     private let call = ToolCall(tool: "shell", input: ["command": "id -u; ls -A; ls /proc | grep -c '^[0-9]'"])
 
