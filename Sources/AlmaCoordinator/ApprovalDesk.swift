@@ -129,9 +129,3 @@ actor ApprovalDesk {
     /// The approval, if it still waits.
     func pending(_ id: String) -> Approval? { waiting[id]?.approval }
 }
-
-/// Lower-case hexadecimal, as digests are shown.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-}

@@ -51,7 +51,9 @@ public final class Engine: ToolEngine {
         return tool.description
     }
 
-    public func fingerprint(_ call: ToolCall) -> String? { nil }
+    public func fingerprint(_ call: ToolCall) -> String? {
+        (try? registry.find(call.tool))?.fingerprint(call, workspaces)
+    }
 
     public func run(
         _ order: RunOrder, connections: RunConnections = .init()
