@@ -104,8 +104,13 @@ let package = Package(
             name: "AlmaStoreTests",
             dependencies: ["AlmaStore", "AlmaModel", .product(name: "GRDB", package: "GRDB.swift")],
             exclude: ["Fixtures"]),
-        .testTarget(name: "AlmaCoordinatorTests", dependencies: ["AlmaCoordinator", "AlmaModel", "AlmaPolicy"]),
-        .testTarget(name: "AlmaSocketTests", dependencies: ["AlmaSocket", "AlmaModel", "AlmaWire", "AlmaCoordinator"]),
+        .testTarget(
+            name: "AlmaCoordinatorTests",
+            dependencies: ["AlmaCoordinator", "AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaStore"]),
+        .testTarget(
+            name: "AlmaSocketTests",
+            dependencies: ["AlmaSocket", "AlmaModel", "AlmaWire", "AlmaCoordinator", "AlmaPolicy", "AlmaStore"],
+            exclude: ["Golden"]),
         .testTarget(name: "AlmaHostTests", dependencies: ["AlmaHost", "AlmaModel", "AlmaPolicy"]),
     ],
     swiftLanguageModes: [.v6]

@@ -12,27 +12,40 @@ extension Coordinator {
         let decision = policy.decide(Question(tool: tool, caller: caller, input: request.call.input))
         let id = RunID.make()
         let redactor = Redactor(request.call, secret: request.secrets)
-        let kept = policy.profiles[decision.profile]?.limits[.output] ?? Limits.standard[.output] ?? 0
+        let kept =
+            request.call.limits[.output] ?? policy.profiles[decision.profile]?.limits[.output]
+            ?? Limits.standard[.output] ?? 0
         let journal = RunJournal(
             run: id, ledger: ledger, sink: events, redactor: redactor, mostOutput: kept, logger: logger)
         let run = LiveRun(
             id: id, request: request, caller: caller, tool: tool, decision: decision, policy: policy,
             journal: journal, redactor: redactor)
-        if decision.effect == .deny {
-            try await refuse(run, .policyDenied, decision.reason)
-        } else if decision.effect == .ask, !request.waitsForApproval {
-            try await refuse(
-                run, .policyApprovalRequired,
-                "\(decision.reason); nobody can be asked here: call from a terminal, or through `alma approvals`")
-        } else if let key = cacheKey(run), let known = results[key] {
-            try await reuse(known, for: run)
-        } else {
-            try await begin(run)
+        try enter(run)
+        do throws(AlmaError) { try await begin(run) } catch {
+            leave(run)
+            throw error
         }
         return run
     }
 
-    private func policy(for request: CallRequest, _ caller: Caller) throws(AlmaError) -> Policy {
+    private func begin(_ run: LiveRun) async throws(AlmaError) {
+        let effect = run.decision.effect
+        if effect == .deny {
+            try await refuse(run, .policyDenied, run.decision.reason)
+        } else if effect == .ask, await !isApproved(run) {
+            if run.request.waitsForApproval { return try await launch(run, asking: true) }
+            try await refuse(
+                run, .policyApprovalRequired,
+                "\(run.decision.reason); nobody can be asked here: call from a terminal, or through `alma approvals`")
+        } else if let key = cacheKey(run), let known = results[key] {
+            try await reuse(known, for: run)
+        } else {
+            try await launch(run, asking: false)
+        }
+    }
+
+    /// The policy that decides this call.
+    func policy(for request: CallRequest, _ caller: Caller) throws(AlmaError) -> Policy {
         guard let name = request.policy else { return policies.current }
         guard caller.role == .superuser else {
             throw AlmaError(.callerNotAllowed, "only a superuser may choose another policy; leave out `policy`")
@@ -41,34 +54,34 @@ extension Coordinator {
     }
 
     /// Records the intent and starts the work; the run has a slot from the start if one is free.
-    private func begin(_ run: LiveRun) async throws(AlmaError) {
-        try enter(run)
-        let needsApproval = await needsApproval(run)
+    private func launch(_ run: LiveRun, asking: Bool) async throws(AlmaError) {
+        let place = try RunPlace(in: queue, user: run.caller.user, priority: run.request.priority(of: run.caller))
+        let hasSlot = !asking && place.takeSlot()
+        var notes = [run.journal.note(.accepted, ["tool": .string(run.tool.name)])]
+        if hasSlot { notes.append(run.journal.note(.started, [:])) }
+        let state: RunState = asking ? .awaitingApproval : hasSlot ? .running : .queued
+        // Its sandbox is built while the intent is written; `announce` keeps the task waiting until that is done.
+        if hasSlot { run.start { await self.work(run, place, isStarted: true, asking: false) } }
         do throws(AlmaError) {
-            let ticket = try queue.register(
-                user: run.caller.user, priority: run.request.priority(of: run.caller))
-            let hasSlot = !needsApproval && queue.start(ticket)
-            let accepted = run.journal.note(.accepted, ["tool": .string(run.tool.name)])
-            let start = hasSlot ? run.journal.note(.started, [:]) : nil
-            let state: RunState = needsApproval ? .awaitingApproval : hasSlot ? .running : .queued
-            var changes: [LedgerChange] = [.runAdded(record(run, state)), accepted.change, .audit(decided(run))]
-            if let start { changes.append(start.change) }
-            do throws(AlmaError) { try await ledger.record(changes) } catch {
-                queue.leave(ticket, hadSlot: hasSlot)
-                throw error
-            }
-            await run.journal.show(accepted.event)
-            if let start { await run.journal.show(start.event) }
-            run.start { await self.work(run, ticket, hasSlot: hasSlot, needsApproval: needsApproval) }
+            try await ledger.record([.runAdded(record(run, state))] + notes.map(\.change) + [.audit(decided(run))])
         } catch {
-            leave(run)
+            run.intent.give(.failure(error))
+            if hasSlot { await run.finish() } else { place.leave() }
             throw error
+        }
+        run.intent.give(.success(notes.map(\.event)))
+        if hasSlot { return }
+        if asking || run.deadline != nil || run.journal.isShown {
+            run.start { await self.work(run, place, isStarted: false, asking: asking) }
+        } else {
+            run.stand(withdraw: { place.withdraw() }) {
+                place.enter { run.start { await self.work(run, place, isStarted: false, asking: false) } }
+            }
         }
     }
 
-    private func needsApproval(_ run: LiveRun) async -> Bool {
-        guard run.decision.effect == .ask else { return false }
-        return await !approvals.isRemembered(run.callHash, user: run.caller.user)
+    private func isApproved(_ run: LiveRun) async -> Bool {
+        await approvals.isRemembered(run.callHash, user: run.caller.user)
     }
 
     /// A run that policy ended before it began.
@@ -91,11 +104,13 @@ extension Coordinator {
         try await ledger.record(
             [.runAdded(record(run, .queued)), accepted.change, .audit(decided(run)), finished.change]
                 + ending(run, result))
-        await run.journal.show(accepted.event)
-        await run.journal.show(finished.event)
         statistics.count(
             run.tool.name, result.status, milliseconds: result.executionTime * 1000, isCached: isCached)
-        run.outcome.give(RunOutcome(result: result.json, error: nil))
+        // Shown in a task of its own, so that `cancel` reaches a run whose caller does not read.
+        run.start {
+            for event in [accepted.event, finished.event] { await run.journal.show(event) }
+            self.finish(run, RunOutcome(result: result.json, error: nil))
+        }
     }
 
     private func record(_ run: LiveRun, _ state: RunState) -> RunRecord {

@@ -27,9 +27,11 @@ extension Coordinator {
         try await approvals.respond(id, approve: approve, remember: remember, by: caller)
     }
 
-    /// A superuser, or the user for whom an agent or a program asks; never an agent or a program.
+    /// A superuser, or the user for whom an agent or a program asks; never an agent or a program, nor somebody with
+    /// less rights than the call has.
     private func mayAnswer(_ approval: Approval, _ caller: Caller) -> Bool {
-        guard caller.origin == .user, caller.agent == nil, !caller.isRestricted else { return false }
+        guard caller.origin == .user, caller.agent == nil, !caller.isRestricted, caller.role >= approval.caller.role
+        else { return false }
         return caller.role == .superuser
             || (approval.caller.user == caller.user && approval.caller.origin != .user)
     }

@@ -21,6 +21,8 @@ public final class Coordinator: Sendable {
     private struct Book {
         var runs: [String: LiveRun] = [:]
         var isClosing = false
+        /// Those who wait for the last run's end.
+        var emptied: [CheckedContinuation<Void, Never>] = []
         /// What the kernel said of the last task.
         var isolation = Isolation.nothing
     }
@@ -82,7 +84,15 @@ public final class Coordinator: Sendable {
         if isClosing { throw AlmaError(.coordinatorStopping, "the coordinator is stopping; try again later") }
     }
 
-    func leave(_ run: LiveRun) { book.withLock { _ = $0.runs.removeValue(forKey: run.id) } }
+    func leave(_ run: LiveRun) {
+        let waiting = book.withLock { book -> [CheckedContinuation<Void, Never>] in
+            book.runs.removeValue(forKey: run.id)
+            guard book.runs.isEmpty else { return [] }
+            defer { book.emptied = [] }
+            return book.emptied
+        }
+        for continuation in waiting { continuation.resume() }
+    }
 
     var isolation: Isolation {
         get { book.withLock { $0.isolation } }
@@ -96,7 +106,13 @@ public final class Coordinator: Sendable {
             return Array(book.runs.values)
         }
         for run in runs { run.cancel() }
-        for run in runs { await run.finish() }
+        await withCheckedContinuation { continuation in
+            let isEmpty = book.withLock { book in
+                if !book.runs.isEmpty { book.emptied.append(continuation) }
+                return book.runs.isEmpty
+            }
+            if isEmpty { continuation.resume() }
+        }
         await engine.close()
         await ledger.close()
     }

@@ -13,6 +13,8 @@ public struct CoordinatorSettings: Sendable {
     public var runsKeep: Int64
     /// Results of pure tools that are kept for reuse, where the policy allows it.
     public var cachedResults: Int
+    /// After the end of its wall time a task is certainly dead by then.
+    var wallGrace = Duration.seconds(10)
 
     public init(
         executors: Int = 16, queue: Int = 20_000, queuePerUser: Int = 10_000, approvalExpiry: Int64 = 600_000,

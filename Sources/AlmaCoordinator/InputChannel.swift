@@ -9,30 +9,24 @@ final class InputChannel: Sendable {
         /// No more will be taken.
         var isClosed = false
         var taker: CheckedContinuation<[UInt8]?, Never>?
-        var givers: [CheckedContinuation<Void, Never>] = []
+        /// Tells those who gave what is in the buffer that it is taken.
+        var taken = Latch<Void>()
     }
 
     private let state = Mutex(State())
 
-    /// Hands bytes over; returns when they are taken.
+    /// Hands bytes over; returns when they are taken, or the Swift task is cancelled: then they may still be taken.
     /// - Returns: false when the input was ended before, or nobody takes any more.
     func give(_ bytes: [UInt8], isLast: Bool) async -> Bool {
-        let isTaken = state.withLock { state in
-            if state.isEnded || state.isClosed { return false }
+        let taken = state.withLock { state -> Latch<Void>? in
+            if state.isEnded || state.isClosed { return nil }
             state.buffer += bytes
             state.isEnded = isLast
-            return true
+            return state.taken
         }
-        guard isTaken else { return false }
+        guard let taken else { return false }
         serve()
-        await withCheckedContinuation { giver in
-            let mayGo = state.withLock { state in
-                if state.buffer.isEmpty || state.isClosed { return true }
-                state.givers.append(giver)
-                return false
-            }
-            if mayGo { giver.resume() }
-        }
+        if !bytes.isEmpty { await taken.value() }
         return true
     }
 
@@ -55,34 +49,30 @@ final class InputChannel: Sendable {
 
     /// Nobody takes any more: lets everybody go.
     func close() {
-        let (taker, givers) = state.withLock { state in
+        let (taker, taken) = state.withLock { state in
             state.isClosed = true
             state.buffer = []
-            defer {
-                state.taker = nil
-                state.givers = []
-            }
-            return (state.taker, state.givers)
+            defer { state.taker = nil }
+            return (state.taker, state.taken)
         }
         taker?.resume(returning: nil)
-        for giver in givers { giver.resume() }
+        taken.give(())
     }
 
     /// Brings a taker together with what there is.
     private func serve() {
-        let (taker, bytes, givers) = state.withLock { state in
-            guard let taker = state.taker, !state.buffer.isEmpty || state.isEnded else {
-                return (CheckedContinuation<[UInt8]?, Never>?.none, [UInt8]?.none, [CheckedContinuation<Void, Never>]())
-            }
-            let bytes = state.buffer.isEmpty ? nil : state.buffer
+        let (taker, bytes, taken) = state.withLock {
+            state -> (CheckedContinuation<[UInt8]?, Never>?, [UInt8], Latch<Void>) in
+            guard let taker = state.taker, !state.buffer.isEmpty || state.isEnded else { return (nil, [], state.taken) }
             defer {
                 state.taker = nil
                 state.buffer = []
-                state.givers = []
+                state.taken = Latch()
             }
-            return (taker, bytes, state.givers)
+            return (taker, state.buffer, state.taken)
         }
-        taker?.resume(returning: bytes)
-        for giver in givers { giver.resume() }
+        guard let taker else { return }
+        taker.resume(returning: bytes.isEmpty ? nil : bytes)
+        taken.give(())
     }
 }

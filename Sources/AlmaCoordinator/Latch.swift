@@ -10,16 +10,21 @@ final class Latch<Value: Sendable>: Sendable {
     private let state = Mutex(State.open(next: 0, [:]))
 
     /// The first value stays; later ones are dropped.
-    func give(_ value: Value) {
-        let waiting: [CheckedContinuation<Value?, Never>] = state.withLock { state in
-            guard case .open(_, let waiting) = state else { return [] }
+    /// - Returns: whether it was the first.
+    @discardableResult
+    func give(_ value: Value) -> Bool {
+        let waiting: [Int: CheckedContinuation<Value?, Never>]? = state.withLock { state in
+            guard case .open(_, let waiting) = state else { return nil }
             state = .given(value)
-            return Array(waiting.values)
+            return waiting
         }
-        for continuation in waiting { continuation.resume(returning: value) }
+        guard let waiting else { return false }
+        for continuation in waiting.values { continuation.resume(returning: value) }
+        return true
     }
 
     /// nil = the waiting Swift task was cancelled first.
+    @discardableResult
     func value() async -> Value? {
         let ticket = state.withLock { state -> Int in
             guard case .open(let next, let waiting) = state else { return 0 }
@@ -34,6 +39,7 @@ final class Latch<Value: Sendable>: Sendable {
     }
 
     /// Waits also when the waiting Swift task is cancelled.
+    @discardableResult
     func valueInAnyCase() async -> Value? {
         let ticket = state.withLock { state -> Int in
             guard case .open(let next, let waiting) = state else { return 0 }

@@ -27,12 +27,17 @@ final class LiveRun: Sendable {
     let redactor: Redactor
     let journal: RunJournal
     let input: InputChannel?
+    /// Whether the intent is recorded. Until then nothing of the run may start or be shown.
+    let intent = Latch<Result<[RunEvent], AlmaError>>()
     let outcome = Latch<RunOutcome>()
+    private let isAnnounced = Mutex(false)
     private let work = Mutex<Work>(.none)
 
     private enum Work {
         case none
         case cancelled
+        /// Without a task of its own, which would cost more than all the rest. `withdraw` gets it out.
+        case inLine(withdraw: @Sendable () -> Void)
         case going(Task<Void, Never>)
     }
 
@@ -49,7 +54,7 @@ final class LiveRun: Sendable {
         self.journal = journal
         self.redactor = redactor
         created = .now
-        callHash = ApprovalDesk.hash(request.call, tool: tool.name, policySHA256: policy.sha256)
+        callHash = CallHash.make(request, tool: tool.name, policySHA256: policy.sha256, run: id)
         if case .open = request.input { input = InputChannel() } else { input = nil }
     }
 
@@ -62,29 +67,70 @@ final class LiveRun: Sendable {
         request.timeout.map { created + .milliseconds($0) }
     }
 
-    /// Starts the work in a task of its own, which `finish` awaits.
+    /// Starts the work in a task of its own, which ends with `Coordinator.leave`.
     func start(_ body: @escaping @Sendable () async -> Void) {
         work.withLock { work in
-            let task = Task { await body() }
-            if case .cancelled = work { task.cancel() }
-            work = .going(task)
+            let isCancelled = if case .cancelled = work { true } else { false }
+            work = .going(
+                Task {
+                    if isCancelled { withUnsafeCurrentTask { $0?.cancel() } }
+                    await body()
+                })
         }
     }
 
-    /// Returns when the work is over.
+    var isCancelled: Bool {
+        work.withLock { work in
+            switch work {
+            case .cancelled: true
+            case .going(let task): task.isCancelled
+            case .none, .inLine: false
+            }
+        }
+    }
+
+    /// Returns when the task that `start` made has ended.
     func finish() async {
         let task: Task<Void, Never>? = work.withLock { if case .going(let task) = $0 { task } else { nil } }
         await task?.value
     }
 
+    /// Waits until the intent is recorded and shows its events; the second time it does nothing more.
+    /// - Throws: why it is not recorded.
+    func announce() async throws(AlmaError) {
+        guard let events = try await intent.valueInAnyCase()?.get() else { return }
+        let isFirst = isAnnounced.withLock { isAnnounced in
+            defer { isAnnounced = true }
+            return !isAnnounced
+        }
+        if isFirst { for event in events { await journal.show(event) } }
+    }
+
+    /// Gets in line with `enter`, to `start` when its turn has come or after `withdraw`, which is what `cancel` does.
+    func stand(withdraw: @escaping @Sendable () -> Void, enter: () -> Void) {
+        work.withLock { work in
+            if case .none = work { work = .inLine(withdraw: withdraw) }
+        }
+        enter()
+        // A cancellation before it stood in line found nobody.
+        if work.withLock({ if case .cancelled = $0 { true } else { false } }) { withdraw() }
+    }
+
     /// May be called at any time, from anywhere, more than once.
     func cancel() {
-        let task: Task<Void, Never>? = work.withLock { work in
-            if case .going(let task) = work { return task }
-            work = .cancelled
-            return nil
+        let act: (@Sendable () -> Void)? = work.withLock { work in
+            switch work {
+            case .going(let task): return { task.cancel() }
+            case .inLine(let withdraw):
+                work = .cancelled
+                return withdraw
+            case .none, .cancelled:
+                work = .cancelled
+                return nil
+            }
         }
-        task?.cancel()
+        act?()
+        journal.hurry()
     }
 
     /// A result with what is known before anything has run.
@@ -106,11 +152,16 @@ final class LiveRun: Sendable {
         return result
     }
 
-    /// Milliseconds of wall time when only `left` remain: never more than input, call or profile give.
-    func wallTime(within left: Int64) -> Int64? {
+    /// Milliseconds of wall time that input, call and profile give; nil = no such bound.
+    var wallTime: Int64? {
         let asked = [request.call.limits[.wall], request.call.input["timeout"]?.double.map { Int64($0 * 1000) }]
             .compactMap { $0 }.min()
-        guard let given = asked ?? policy.profiles[decision.profile]?.limits[.wall] else { return left }
+        return asked ?? policy.profiles[decision.profile]?.limits[.wall]
+    }
+
+    /// The call's own limit of wall time when only `left` milliseconds remain.
+    func wallTime(within left: Int64) -> Int64? {
+        guard let given = wallTime else { return left }
         return left < given ? left : request.call.limits[.wall]
     }
 

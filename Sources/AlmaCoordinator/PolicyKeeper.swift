@@ -22,10 +22,11 @@ final class PolicyKeeper: Sendable {
 
     var current: Policy { state.withLock { $0.current } }
 
+    /// By name only: a path would have the coordinator open its user's files for others.
     /// - Throws: `policy.not_found`, `policy.invalid`.
     func policy(named name: String) throws(AlmaError) -> Policy {
         if let known = state.withLock({ $0.named[name] }) { return known }
-        let policy = try library.loaded(name)
+        let policy = try library.loaded(name, isName: true)
         state.withLock { $0.named[name] = policy }
         return policy
     }
@@ -40,7 +41,9 @@ final class PolicyKeeper: Sendable {
 }
 
 extension PolicyLibrary {
-    fileprivate func loaded(_ name: String) throws(AlmaError) -> Policy {
-        do throws(PolicyErrors) { return try policy(name) } catch { throw error.almaError }
+    fileprivate func loaded(_ name: String, isName: Bool = false) throws(AlmaError) -> Policy {
+        do throws(PolicyErrors) { return try isName ? policy(named: name) : policy(name) } catch {
+            throw error.almaError
+        }
     }
 }

@@ -1,32 +1,41 @@
 import AlmaModel
 
-/// Puts `[secret NAME]` in the place of secret values, in everything that is stored, logged or shown.
+/// Puts `[secret NAME]` in the place of secret values, in everything that is stored, logged or shown to others than the
+/// caller. Compares bytes: to a string, a letter with a combining accent behind it would be another letter.
 struct Redactor: Sendable {
     fileprivate struct Secret: Sendable {
         var value: [UInt8]
-        var text: String
-        var mark: String
+        var mark: [UInt8]
     }
 
+    /// The longest first, so that one inside another does not leave pieces of it.
     fileprivate let secrets: [Secret]
+    /// Whether a secret begins with the byte.
+    fileprivate let isFirst: [Bool]
 
-    /// Empty values hide nothing. Longer ones go first, so that one inside another does not leave pieces of it.
+    /// Empty values hide nothing.
     init(_ call: ToolCall, secret names: Set<String>) {
         secrets = call.environment.filter { names.contains($0.name) && !$0.value.isEmpty }
-            .map { Secret(value: Array($0.value.utf8), text: $0.value, mark: "[secret \($0.name)]") }
+            .map { Secret(value: Array($0.value.utf8), mark: Array("[secret \($0.name)]".utf8)) }
             .sorted { $0.value.count > $1.value.count }
+        var isFirst = secrets.isEmpty ? [] : [Bool](repeating: false, count: 256)
+        for secret in secrets { isFirst[Int(secret.value[0])] = true }
+        self.isFirst = isFirst
     }
 
     var isIdle: Bool { secrets.isEmpty }
 
     func text(_ text: String) -> String {
-        guard secrets.contains(where: { text.contains($0.text) }) else { return text }
+        guard !isIdle else { return text }
         return String(decoding: bytes(Array(text.utf8)), as: UTF8.self)
     }
 
-    func bytes(_ bytes: [UInt8]) -> [UInt8] { secrets.reduce(bytes) { replace($1, in: $0) } }
+    func bytes(_ bytes: [UInt8]) -> [UInt8] {
+        var stream = RedactingStream(self)
+        return stream.next(bytes) + stream.finish()
+    }
 
-    /// Every string of the value, at any depth, and what is inside `stdout_base64` and `stderr_base64`.
+    /// Every string of the value, at any depth, and what is inside `base64`, `stdout_base64` and the like.
     func json(_ value: JSON) -> JSON {
         guard !isIdle else { return value }
         switch value {
@@ -35,30 +44,15 @@ struct Redactor: Sendable {
         case .object(let members):
             return .object(
                 members.map { member in
-                    if member.name.hasSuffix("_base64"), let encoded = member.value.string,
+                    if member.name.hasSuffix("base64"), let encoded = member.value.string,
                         let decoded = Base64.decode(encoded)
                     {
-                        return .init(member.name, .string(Base64.encode(bytes(decoded))))
+                        return .init(text(member.name), .string(Base64.encode(bytes(decoded))))
                     }
                     return .init(text(member.name), json(member.value))
                 })
         default: return value
         }
-    }
-
-    private func replace(_ secret: Secret, in bytes: [UInt8]) -> [UInt8] {
-        var out: [UInt8] = []
-        var at = 0
-        while at < bytes.count {
-            if bytes[at...].starts(with: secret.value) {
-                out += Array(secret.mark.utf8)
-                at += secret.value.count
-            } else {
-                out.append(bytes[at])
-                at += 1
-            }
-        }
-        return out
     }
 }
 
@@ -66,28 +60,58 @@ struct Redactor: Sendable {
 struct RedactingStream: Sendable {
     private let redactor: Redactor
     private var held: [UInt8] = []
+    /// How many of the next bytes belong to a secret whose mark is out already.
+    private var covered = 0
 
     init(_ redactor: Redactor) { self.redactor = redactor }
 
     mutating func next(_ piece: [UInt8]) -> [UInt8] {
         guard !redactor.isIdle else { return piece }
         held += piece
-        let clean = redactor.bytes(held)
-        let tail = redactor.secrets.map { overlap(of: $0.value, with: clean) }.max() ?? 0
-        held = Array(clean.suffix(tail))
-        return Array(clean.dropLast(tail))
+        return pass(isLast: false)
     }
 
     /// What is left at the end of the stream.
-    mutating func finish() -> [UInt8] {
-        defer { held = [] }
-        return held
+    mutating func finish() -> [UInt8] { pass(isLast: true) }
+
+    private enum Finding {
+        case none
+        case secret(Redactor.Secret)
+        /// The bytes end before it can be known.
+        case open
     }
 
-    /// How many bytes at the end of `bytes` are a beginning of `secret`, but not all of it.
-    private func overlap(of secret: [UInt8], with bytes: [UInt8]) -> Int {
-        var length = min(secret.count - 1, bytes.count)
-        while length > 0, !bytes.suffix(length).elementsEqual(secret.prefix(length)) { length -= 1 }
-        return length
+    /// Lets through what is decided. Each byte that lies in any secret goes, also where two of them overlap.
+    private mutating func pass(isLast: Bool) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(held.count)
+        var at = 0
+        scan: while at < held.count {
+            if redactor.isFirst[Int(held[at])] {
+                switch finding(at, isLast: isLast) {
+                case .none: break
+                case .secret(let secret):
+                    if covered == 0 { out += secret.mark }
+                    covered = max(covered, secret.value.count)
+                case .open: break scan
+                }
+            }
+            if covered > 0 { covered -= 1 } else { out.append(held[at]) }
+            at += 1
+        }
+        held.removeFirst(at)
+        return out
+    }
+
+    private func finding(_ at: Int, isLast: Bool) -> Finding {
+        let rest = held[at...]
+        for secret in redactor.secrets {
+            if rest.count >= secret.value.count {
+                if rest.starts(with: secret.value) { return .secret(secret) }
+            } else if !isLast, secret.value.starts(with: rest) {
+                return .open
+            }
+        }
+        return .none
     }
 }

@@ -18,7 +18,8 @@ final class RunJournal: Sendable {
 
     private let run: String
     private let ledger: any Ledger
-    private let sink: EventSink?
+    /// nil = nobody looks on.
+    private let delivery: EventDelivery?
     private let redactor: Redactor
     private let logger: Logger
     /// Bytes of output that are stored as events; more is only shown.
@@ -36,7 +37,7 @@ final class RunJournal: Sendable {
     ) {
         self.run = run
         self.ledger = ledger
-        self.sink = sink
+        delivery = sink.map(EventDelivery.init)
         self.redactor = redactor
         self.mostOutput = mostOutput
         self.logger = logger
@@ -55,7 +56,12 @@ final class RunJournal: Sendable {
         return (event, .event(stored))
     }
 
-    func show(_ event: RunEvent) async { await sink?(event) }
+    var isShown: Bool { delivery != nil }
+
+    func show(_ event: RunEvent) async { await delivery?.send(event) }
+
+    /// The run is cancelled: a receiver that does not read must not keep it.
+    func hurry() { delivery?.hurry() }
 
     /// A piece of output: shown now, stored soon.
     func output(_ chunk: OutputChunk) async {
@@ -69,7 +75,7 @@ final class RunJournal: Sendable {
             Self.keep(event, clean, &state, most: mostOutput)
             return event
         }
-        await sink?(event)
+        await show(event)
         let isMuch = state.withLock { $0.pendingBytes >= Self.batch }
         if isMuch { await flush() } else { flushSoon() }
     }

@@ -59,24 +59,34 @@ final class RunQueue: Sendable {
         }
     }
 
+    /// Gets in line. `turn` is called once, from anywhere: with true when the ticket has a slot, with false when
+    /// `withdraw` was first.
+    func enter(_ ticket: Ticket, turn: @escaping @Sendable (Bool) -> Void) {
+        line.withLock { line in
+            line.enter(
+                .init(number: ticket.number, since: .now, resume: turn), user: ticket.user, priority: ticket.priority)
+        }
+        serve()
+    }
+
+    /// Leaves the line, if the ticket stands in it.
+    func withdraw(_ ticket: Ticket) {
+        let waiter = line.withLock { $0.remove(ticket.number, user: ticket.user, priority: ticket.priority) }
+        waiter?.resume(false)
+    }
+
     /// Returns with a slot.
     /// - Returns: false when the surrounding Swift task was cancelled first: no slot then.
     func turn(_ ticket: Ticket) async -> Bool {
-        await withTaskCancellationHandler {
+        if Task.isCancelled { return false }
+        return await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let isOut = line.withLock { line in
-                    if Task.isCancelled { return true }
-                    line.enter(
-                        .init(number: ticket.number, since: .now, resume: { continuation.resume(returning: $0) }),
-                        user: ticket.user,
-                        priority: ticket.priority)
-                    return false
-                }
-                if isOut { continuation.resume(returning: false) } else { serve() }
+                enter(ticket) { continuation.resume(returning: $0) }
+                // A cancellation before it stood in line found nobody.
+                if Task.isCancelled { withdraw(ticket) }
             }
         } onCancel: {
-            let waiter = line.withLock { $0.remove(ticket.number) }
-            waiter?.resume(false)
+            withdraw(ticket)
         }
     }
 
@@ -129,6 +139,8 @@ struct WaitingLine {
     static let step = Duration.seconds(30)
 
     var standing: Int { inLine.count }
+    /// How many numbers are kept, of those who stand in line and of those who left it.
+    var length: Int { lanes.values.reduce(0) { $0 + $1.count } }
     func waiting(of user: String) -> Int { users[user]?.waiting ?? 0 }
 
     mutating func register(_ user: String) -> Int {
@@ -150,8 +162,11 @@ struct WaitingLine {
         lanes[Lane(user: user, priority: priority), default: Fifo()].append(waiter.number)
     }
 
-    mutating func remove(_ number: Int) -> Waiter? {
-        inLine.removeValue(forKey: number)
+    mutating func remove(_ number: Int, user: String, priority: Int) -> Waiter? {
+        guard let waiter = inLine.removeValue(forKey: number) else { return nil }
+        let lane = Lane(user: user, priority: priority)
+        if lanes[lane]?.forget(keeping: { inLine[$0] != nil }) == true { lanes[lane] = nil }
+        return waiter
     }
 
     mutating func leave(user: String, hadSlot: Bool) {
@@ -194,6 +209,10 @@ private struct Fifo {
     private var numbers: [Int] = []
     private var head = 0
 
+    /// How many of the numbers are known to have left.
+    private var gone = 0
+
+    var count: Int { numbers.count - head }
     var first: Int? { head < numbers.count ? numbers[head] : nil }
     mutating func append(_ number: Int) { numbers.append(number) }
 
@@ -202,5 +221,16 @@ private struct Fifo {
         guard head > 32, head > numbers.count / 2 else { return }
         numbers.removeFirst(head)
         head = 0
+    }
+
+    /// One of the numbers has left; drops those that left once they are half of all.
+    /// - Returns: whether none is left.
+    mutating func forget(keeping isThere: (Int) -> Bool) -> Bool {
+        gone += 1
+        if gone > 32, gone > (numbers.count - head) / 2 {
+            numbers = numbers[head...].filter(isThere)
+            (head, gone) = (0, 0)
+        }
+        return first == nil
     }
 }

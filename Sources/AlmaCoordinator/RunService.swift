@@ -17,7 +17,8 @@ extension Coordinator {
         return try await ledger.runs(query)
     }
 
-    /// Returns the ToolResult as JSON when the run has ended. Cancelling the Swift task ends the waiting, not the run.
+    /// Returns the ToolResult as it is recorded, secrets taken out, when the run has ended. Cancelling the Swift task
+    /// ends the waiting, not the run.
     /// - Throws: `run.not_found`, `run.not_running` for a run of another process that is still going.
     public func wait(_ id: String, as caller: Caller) async throws(AlmaError) -> JSON {
         // Looked up first: when it is no longer there, the ledger has its result.
@@ -30,7 +31,7 @@ extension Coordinator {
         guard let outcome = await live.outcome.value() else {
             throw AlmaError(.runCancelled, "the waiting was cancelled; the run goes on")
         }
-        return outcome.result
+        return live.redactor.json(outcome.result)
     }
 
     /// - Returns: whether there was something to cancel. `wait` tells when it is over.
@@ -79,8 +80,8 @@ extension Coordinator {
         return try await sendStored(id, after: last, to: sink)
     }
 
-    /// Events read at a time.
-    private static let page = 256
+    /// Events read at a time, of up to 64 KiB each.
+    private static let page = 32
 
     private func sendStored(_ id: String, after: Int64, to sink: EventSink) async throws(AlmaError) -> Int64 {
         var last = after

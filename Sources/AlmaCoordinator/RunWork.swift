@@ -3,22 +3,24 @@ import AlmaPolicy
 
 /// The way of one run from its admission to its end.
 extension Coordinator {
-    func work(_ run: LiveRun, _ ticket: RunQueue.Ticket, hasSlot: Bool, needsApproval: Bool) async {
-        var hasSlot = hasSlot
+    /// - Parameter isStarted: whether the intent says already that it started.
+    func work(_ run: LiveRun, _ place: RunPlace, isStarted: Bool, asking: Bool) async {
         var failure: AlmaError?
         var result: ToolResult?
         do throws(AlmaError) {
-            if needsApproval { result = try await approve(run) }
-            if result == nil, !hasSlot {
-                hasSlot = try await hasTurn(run, ticket)
-                if hasSlot { try await announceStart(run) } else { result = run.unstarted }
+            if !isStarted { try await run.announce() }
+            if asking { result = try await approve(run) }
+            if result == nil, !isStarted {
+                if try await hasTurn(run, place) { try await announceStart(run) } else { result = run.unstarted }
             }
-            if result == nil { result = try await perform(run) }
+            if result == nil { result = try await perform(run, place) }
         } catch {
-            failure = error
+            if error.code == .runCancelled { result = run.unstarted } else { failure = error }
         }
         run.input?.close()
-        queue.leave(ticket, hadSlot: hasSlot)
+        place.leave()
+        // A run that could not be recorded is none; whoever asked for it knows.
+        do throws(AlmaError) { try await run.announce() } catch { return leave(run) }
         let code = failure?.code ?? .runFailed
         await end(run, result ?? run.result(.failed, code, failure?.message ?? "the run did not end"), failure)
     }
@@ -46,7 +48,7 @@ extension Coordinator {
         switch outcome {
         case .approved:
             // What was approved is this call under this policy.
-            guard run.request.policy != nil || policies.current.sha256 == run.policy.sha256 else {
+            guard (try? policy(for: run.request, run.caller))?.sha256 == run.policy.sha256 else {
                 return run.result(
                     .denied, .policyApprovalExpired, "the policy changed while this call waited; make it again")
             }
@@ -58,8 +60,12 @@ extension Coordinator {
         }
     }
 
-    private func hasTurn(_ run: LiveRun, _ ticket: RunQueue.Ticket) async throws(AlmaError) -> Bool {
-        try await before(run.deadline, orElse: false) { await self.queue.turn(ticket) }
+    private func hasTurn(_ run: LiveRun, _ place: RunPlace) async throws(AlmaError) -> Bool {
+        let hasSlot =
+            if place.hasSlot { true } else {
+                try await before(run.deadline, orElse: false) { await place.turn() }
+            }
+        return hasSlot && !Task.isCancelled
     }
 
     private func announceStart(_ run: LiveRun) async throws(AlmaError) {
@@ -69,7 +75,8 @@ extension Coordinator {
         await run.journal.show(start.event)
     }
 
-    private func perform(_ run: LiveRun) async throws(AlmaError) -> ToolResult {
+    private func perform(_ run: LiveRun, _ place: RunPlace) async throws(AlmaError) -> ToolResult {
+        if Task.isCancelled { return run.unstarted }
         var call = run.request.call
         if let deadline = run.deadline {
             let left = Int64((deadline - .now) / .milliseconds(1))
@@ -78,6 +85,8 @@ extension Coordinator {
         }
         let order = try RunOrder(id: run.id, call: call, policy: run.policy, decision: run.decision)
         let key = cacheKey(run)
+        let watch = watch(run, place)
+        defer { watch?.cancel() }
         var result = try await engine.run(order, connections: connections(run))
         isolation = result.isolation
         result.executionTime = ((ContinuousClock.now - run.created) / .microseconds(1)).rounded() / 1_000_000
@@ -85,9 +94,23 @@ extension Coordinator {
         return result
     }
 
+    /// Gives the slot to others when all that is left of the run is a caller who does not read what it printed.
+    private func watch(_ run: LiveRun, _ place: RunPlace) -> Task<Void, Never>? {
+        guard run.journal.isShown, let wall = run.wallTime else { return nil }
+        // Cancelled when the run ends.
+        return Task { [settings] in
+            guard (try? await Task.sleep(for: .milliseconds(wall) + settings.wallGrace)) != nil else { return }
+            place.leave()
+        }
+    }
+
     private func connections(_ run: LiveRun) -> RunConnections {
         var connections = RunConnections()
         connections.copyOut = run.request.copyOut
+        connections.beforeStart = { () throws(AlmaError) in
+            try await run.announce()
+            if run.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
+        }
         connections.output = { await run.journal.output($0) }
         switch run.request.input {
         case .empty: break
@@ -127,6 +150,12 @@ extension Coordinator {
         }
         statistics.count(run.tool.name, result.status, milliseconds: result.executionTime * 1000)
         for event in shown + [finished.event] { await run.journal.show(event) }
+        finish(run, outcome)
+    }
+
+    /// The run is recorded: lets everybody go who waits for it.
+    func finish(_ run: LiveRun, _ outcome: RunOutcome) {
+        run.input?.close()
         leave(run)
         run.journal.end()
         run.outcome.give(outcome)

@@ -126,11 +126,14 @@ public struct RPCError: Error, Sendable, Equatable {
     /// An ALMA error travels as -32000 with its stable code in `data`.
     public init(_ error: AlmaError) {
         let details = error.details.map { ["field": .string($0.field), "message": .string($0.message)] as JSON }
-        self.init(
-            code: -32000, message: error.message,
-            data: [
-                "code": .string(error.code.rawValue), "message": .string(error.message), "details": .array(details),
-            ])
+        var data: [JSON.Member] = [
+            .init("code", .string(error.code.rawValue)), .init("message", .string(error.message)),
+            .init("details", .array(details)),
+        ]
+        if let milliseconds = error.retryAfterMilliseconds {
+            data.append(.init("retry_after_ms", .integer(milliseconds)))
+        }
+        self.init(code: -32000, message: error.message, data: .object(data))
     }
 
     init(parsing error: JSONError) {
@@ -155,9 +158,11 @@ public struct RPCError: Error, Sendable, Equatable {
     public var almaError: AlmaError? {
         guard code == -32000, let data, let code = data["code"]?.string else { return nil }
         let details = data["details"]?.array ?? []
-        return AlmaError(
+        var error = AlmaError(
             ErrorCode(rawValue: code), message,
             details: details.map { .init(field: $0["field"]?.string ?? "", message: $0["message"]?.string ?? "") })
+        error.retryAfterMilliseconds = data["retry_after_ms"]?.integer
+        return error
     }
 
     var json: JSON {

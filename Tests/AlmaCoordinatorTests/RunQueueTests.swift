@@ -158,4 +158,21 @@ struct RunQueueTests {
         #expect(most.all == [])
         #expect(queue.counts == .init(waiting: 0, running: 0))
     }
+
+    @Test("those who leave the line leave nothing behind, also while the first stays")
+    func forgotten() throws {
+        var line = WaitingLine()
+        for number in 1...10_000 {
+            let waiter = WaitingLine.Waiter(number: line.register("u"), since: .now) { _ in }
+            #expect(waiter.number == number)
+            line.enter(waiter, user: "u", priority: 5)
+            guard number > 1 else { continue }
+            #expect(line.remove(number, user: "u", priority: 5)?.number == number)
+            line.leave(user: "u", hadSlot: false)
+        }
+        #expect(line.standing == 1)
+        #expect(line.length < 100)
+        #expect(line.next(at: .now)?.number == 1)
+        #expect(line.length == 0)
+    }
 }

@@ -109,6 +109,29 @@ struct WaitingTests {
     }
 }
 
+@Suite("Input that nobody takes", .timeLimit(.minutes(1)))
+struct UntakenInputTests {
+    @Test("keeps no giver who is cancelled; the bytes stay for a taker who comes later")
+    func cancelled() async {
+        let channel = InputChannel()
+        let giver = Task { await channel.give([1, 2], isLast: false) }
+        giver.cancel()
+        #expect(await giver.value)
+        #expect(await channel.take() == [1, 2])
+    }
+
+    @Test("lets all givers go when it is closed, and takes nothing more")
+    func closed() async {
+        let channel = InputChannel()
+        async let first = channel.give([1], isLast: false)
+        async let second = channel.give([2], isLast: false)
+        channel.close()
+        _ = await [first, second]
+        #expect(await channel.give([3], isLast: false) == false)
+        #expect(await channel.take() == nil)
+    }
+}
+
 @Suite("What is counted and kept")
 struct CountingTests {
     @Test("calls, failures, denials and times are counted by tool")

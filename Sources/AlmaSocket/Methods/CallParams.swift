@@ -93,7 +93,7 @@ enum CallParams {
     private static func mounts(_ params: Params) throws(RPCError) -> [ExtraMount] {
         var mounts: [ExtraMount] = []
         for json in try params.array("mounts") {
-            let mount = try Params(json, known: ["source", "target"])
+            let mount = try Params(json, known: ["source", "target"], of: "mounts")
             let source = try mount.requiredString("source")
             mounts.append(ExtraMount(source: source, target: try mount.string("target") ?? source))
         }
@@ -103,7 +103,7 @@ enum CallParams {
     /// `{path, base64}`: a program text that the client has read.
     private static func script(_ params: Params) throws(RPCError) -> Script? {
         guard let json = params["script"] else { return nil }
-        let script = try Params(json, known: ["path", "base64"])
+        let script = try Params(json, known: ["path", "base64"], of: "script")
         guard let contents = Base64.decode(try script.requiredString("base64")) else {
             throw Params.invalid("`script.base64` is not Base64")
         }
@@ -115,7 +115,7 @@ enum CallParams {
         guard let json = params["stdin"] else { return isOpen ? .open : .empty }
         guard !isOpen else { throw Params.invalid("give `stdin` or `stdin_open`, not both") }
         if let text = json.string { return .bytes(Array(text.utf8)) }
-        let encoded = try Params(json, known: ["base64"])
+        let encoded = try Params(json, known: ["base64"], of: "stdin")
         guard let bytes = Base64.decode(try encoded.requiredString("base64")) else {
             throw Params.invalid("`stdin.base64` is not Base64")
         }
@@ -125,7 +125,7 @@ enum CallParams {
     /// What the caller wants to be taken for.
     static func lowering(_ json: JSON?) throws(RPCError) -> Lowering {
         guard let json else { return Lowering() }
-        let params = try Params(json, known: ["role", "origin", "agent", "restricted"])
+        let params = try Params(json, known: ["role", "origin", "agent", "restricted"], of: "as")
         return Lowering(
             role: try params.choice("role", of: Role.self), origin: try params.choice("origin", of: Origin.self),
             agent: try params.string("agent"), isRestricted: try params.bool("restricted"))

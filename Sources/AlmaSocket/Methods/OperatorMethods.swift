@@ -69,7 +69,12 @@ extension MethodTable {
         case (let yaml?, nil): verdict = coordinator.library.check(yaml: Array(yaml.utf8), file: "yaml")
         case (nil, let file?):
             try await answering { () throws(AlmaError) in
-                try coordinator.requireSuperuser(client.caller, to: "have a file checked; send its text as `yaml`")
+                guard client.isOwner else {
+                    throw AlmaError(
+                        .callerNotAllowed,
+                        "only the coordinator's user may have a file checked; send its text as `yaml`",
+                        details: [.init(field: "file", message: "not for mapped users")])
+                }
             }
             verdict = coordinator.library.check(file)
         default: throw Params.invalid("give `yaml` or `file`")

@@ -38,7 +38,10 @@ extension MethodTable {
     }
 
     private func runsSubmit(_ json: JSON, _ client: Client) async throws(RPCError) -> JSON {
-        let params = try Params(json, known: CallParams.known.subtracting(["stream"]))
+        let params = try Params(json, known: CallParams.known)
+        guard try params.bool("stream") != true else {
+            throw Params.invalid("`stream` is for `tools.call`; follow a submitted run with `runs.events`")
+        }
         let request = try CallParams.request(params, from: client)
         let lowering = try CallParams.lowering(params["as"])
         let id = try await answering { () throws(AlmaError) in
