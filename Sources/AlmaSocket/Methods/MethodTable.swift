@@ -26,7 +26,8 @@ public struct MethodTable: Sendable {
         self.version = version
     }
 
-    /// - Throws: -32601 for a method that does not exist, -32602 for params it cannot read, -32000 for what ALMA refuses.
+    /// - Throws: -32601 for a method that does not exist, -32602 for params it cannot read, -32000 for what ALMA
+    ///   refuses.
     public func call(
         _ method: String, _ params: JSON, from client: Client, events: EventSender
     ) async throws(RPCError) -> JSON {
