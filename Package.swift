@@ -54,7 +54,8 @@ let package = Package(
         .target(
             name: "AlmaSocket",
             dependencies: [
-                "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaCoordinator", .product(name: "NIOCore", package: "swift-nio"),
+                "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaCoordinator",
+                .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"), .product(name: "Logging", package: "swift-log"),
             ]),
         .target(name: "AlmaHost", dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution", "CConfinement"]),

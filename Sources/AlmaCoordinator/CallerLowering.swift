@@ -42,7 +42,8 @@ extension Caller {
 
     private static func raises(_ field: String, _ value: String) -> AlmaError {
         AlmaError(
-            .callerNotAllowed, "`as.\(field)` may only lower what the connection has, not become \(Visible.text(value))",
+            .callerNotAllowed,
+            "`as.\(field)` may only lower what the connection has, not become \(Visible.text(value))",
             details: [.init(field: "as.\(field)", message: "only lower")])
     }
 }

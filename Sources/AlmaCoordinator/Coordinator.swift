@@ -30,7 +30,8 @@ public final class Coordinator: Sendable {
     ///   - library: where policies are looked up.
     /// - Throws: `policy.*` for a policy that cannot be used.
     public init(
-        engine: any ToolEngine, ledger: any Ledger, settings: CoordinatorSettings, library: PolicyLibrary, policy: String,
+        engine: any ToolEngine, ledger: any Ledger, settings: CoordinatorSettings, library: PolicyLibrary,
+        policy: String,
         logger: Logger
     ) throws(AlmaError) {
         policies = try PolicyKeeper(name: policy, library: library)

@@ -67,7 +67,8 @@ final class RunQueue: Sendable {
                 let isOut = line.withLock { line in
                     if Task.isCancelled { return true }
                     line.enter(
-                        .init(number: ticket.number, since: .now, resume: { continuation.resume(returning: $0) }), user: ticket.user,
+                        .init(number: ticket.number, since: .now, resume: { continuation.resume(returning: $0) }),
+                        user: ticket.user,
                         priority: ticket.priority)
                     return false
                 }

@@ -121,7 +121,8 @@ extension Coordinator {
         do throws(AlmaError) { try await ledger.record(changes) } catch {
             logger.error("end of run not stored", metadata: ["run.id": "\(run.id)", "error.code": "\(error.code)"])
             outcome.error = AlmaError(
-                error.code, "the run ended as \(result.status.rawValue), but this could not be recorded: "
+                error.code,
+                "the run ended as \(result.status.rawValue), but this could not be recorded: "
                     + error.message)
         }
         statistics.count(run.tool.name, result.status, milliseconds: result.executionTime * 1000)

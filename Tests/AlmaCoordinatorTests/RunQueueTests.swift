@@ -141,7 +141,9 @@ struct RunQueueTests {
         let (most, done) = (Order(), Order())
         await withTaskGroup(of: Void.self) { group in
             for number in 0..<500 {
-                guard let ticket = try? queue.register(user: "u\(number % 7)", priority: 4 + number % 9) else { continue }
+                guard let ticket = try? queue.register(user: "u\(number % 7)", priority: 4 + number % 9) else {
+                    continue
+                }
                 group.addTask {
                     if !queue.start(ticket) { #expect(await queue.turn(ticket)) }
                     let running = queue.counts.running
