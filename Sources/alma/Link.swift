@@ -23,7 +23,8 @@ extension Link {
 struct ServedLink: Link {
     let client: SocketClient
 
-    /// - Throws: `coordinator.unreachable` when none listens, `socket.unsafe` when it is one whom this user need not trust.
+    /// - Throws: `coordinator.unreachable` when none listens, `socket.unsafe` when it is one that this
+    ///   user need not trust.
     init(_ settings: Settings, events: @escaping LinkEvents) async throws(AlmaError) {
         client = try await SocketClient.connect(path: settings.socket, onEvent: events)
         let uid = client.serverPeer.uid
