@@ -91,9 +91,14 @@ public final class Engine: ToolEngine {
     }
 
     private static func refusal(_ error: AlmaError, of order: RunOrder, tool: Tool) -> ToolResult {
-        let isDenied = error.code == .policyLimitExceeded
+        let status: RunStatus =
+            switch error.code {
+            case .policyLimitExceeded: .denied
+            case .runCancelled: .cancelled
+            default: .failed
+            }
         var result = ToolResult(
-            status: isDenied ? .denied : .failed, runID: order.id, tool: tool.description.name, timeout: 0,
+            status: status, runID: order.id, tool: tool.description.name, timeout: 0,
             policy: order.stamp)
         result.error = error.message
         result.errorCode = error.code

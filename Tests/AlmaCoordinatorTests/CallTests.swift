@@ -122,7 +122,7 @@ struct CallTests {
     @Test("keeps at most the profile's `output` of what was printed, in memory and in the store")
     func muchOutput() async throws {
         try await withSite { site in
-            let id = try await site.coordinator.submit(Site.shell("head -c 48000000 /dev/zero"), as: Site.ann)
+            let id = try await site.coordinator.submit(Site.shell("head -c 8000000 /dev/zero"), as: Site.ann)
             #expect(try await site.status(id) == "ok")
             let stored = try await site.events(id).reduce(0) { $0 + $1.data.compact.utf8.count }
             // 1 MiB and a piece; NUL is six bytes in JSON.

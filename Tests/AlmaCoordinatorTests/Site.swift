@@ -77,6 +77,7 @@ final class Site: Sendable {
     static func waiting(_ change: (inout CallRequest) -> Void = { _ in }) -> CallRequest {
         shell("echo ready; cat") {
             $0.input = .open
+            $0.call.limits[.wall] = 300_000
             change(&$0)
         }
     }
