@@ -27,6 +27,7 @@ struct CrashTests {
         let stage = try Stage()
         let workspace = stage.directory("w")
         var known: [String: String] = [:]
+        var tally: [String: Int] = [:]
         for round in 1...Self.rounds {
             let daemon = try await Daemon(stage)
             try await checkStart(daemon, known, workspace)
@@ -41,12 +42,15 @@ struct CrashTests {
             }
             #expect(await daemon.running.ends(within: 10).end == .signal(9))
             for (run, name) in told.now.accepted { known[run] = name }
-            try await check(stage, told.now, of: daemon.pid)
+            for status in try await check(stage, told.now, of: daemon.pid) { tally[status, default: 0] += 1 }
         }
+        #expect(known.count > Self.rounds, "there was hardly any load")
+        print("acknowledged runs after \(Self.rounds) rounds: \(tally)")
     }
 
     /// What the next coordinator says of it, and what it has cleared away.
-    private func check(_ stage: Stage, _ told: Told.State, of dead: pid_t) async throws {
+    /// - Returns: the status of each acknowledged run.
+    private func check(_ stage: Stage, _ told: Told.State, of dead: pid_t) async throws -> [String] {
         let daemon = try await Daemon(stage)
         let mark = stage.mark
         #expect(ProcessTable.marked(mark) == [], "processes of the dead one")
@@ -59,10 +63,12 @@ struct CrashTests {
         let client = try daemon.connect()
         let verdict = try await client.call("audit.verify")
         #expect(verdict["valid"] == true, "\(verdict.text)")
+        var statuses: [String] = []
         for (run, name) in told.accepted {
             let record = try await client.call("runs.get", ["run_id": .string(run)])
             let isDone = FileManager.default.fileExists(atPath: "\(stage.work)/w/\(name)")
             let code = record["result"]["metadata"]["error_code"]
+            statuses.append(record["status"].string ?? "none")
             switch record["status"].string {
             case "ok": #expect(isDone, "\(run) is told as done and is not")
             case "failed": #expect(code == "run.coordinator_lost" || code == "run.executor_lost", "\(record.text)")
@@ -76,6 +82,7 @@ struct CrashTests {
             #expect(try await client.call("runs.list", ["status": .string(state)])["runs"].array.isEmpty, "\(state)")
         }
         await daemon.stop()
+        return statuses
     }
 
     /// A start finds what earlier rounds left as it was told.
