@@ -37,7 +37,10 @@ let package = Package(
             dependencies: ["AlmaModel", "CConfinement", .product(name: "Crypto", package: "swift-crypto")]),
         .target(
             name: "AlmaExecution",
-            dependencies: ["AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "CConfinement"],
+            dependencies: [
+                "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "CConfinement",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
             resources: [.embedInCode("Runners/run.py")]),
         .target(
             name: "AlmaStore",

@@ -1,6 +1,6 @@
-/* The first half of the confinement, in order: everything that needs no knowledge of the task.
- * The user namespace comes before (alma_enter_user_namespace), because its maps take a second
- * process. */
+/* The first half of the confinement, in order: what needs no knowledge of the profile
+ * (alma_enter_namespaces), then what needs none of the task (alma_prepare). The user namespace
+ * comes before (alma_enter_user_namespace), because its maps take a second process. */
 #include "confinement.h"
 
 #include <errno.h>
@@ -22,11 +22,8 @@ static int unshare_unless_left_out(int flag, uint32_t layer)
 
 static int name_host(void) { return alma_left_out(ALMA_LAYER_UTS) ? 0 : sethostname("alma", 4); }
 
-pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool,
-                   struct alma_failure *failure)
+int alma_enter_namespaces(struct alma_failure *failure)
 {
-    pid_t spawner = getppid(), init;
-
     failure->stage = ALMA_STAGE_NONE;
     umask(022);
     if (unshare(CLONE_NEWNS) != 0)
@@ -37,6 +34,14 @@ pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool,
         return fail(failure, ALMA_STAGE_UTS_NAMESPACE);
     if (unshare_unless_left_out(CLONE_NEWNET, ALMA_LAYER_NETWORK) != 0)
         return fail(failure, ALMA_STAGE_NETWORK_NAMESPACE);
+    return 0;
+}
+
+pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool,
+                   struct alma_failure *failure)
+{
+    pid_t spawner = getppid(), init;
+
     if (plan->loopback && !alma_left_out(ALMA_LAYER_NETWORK) && alma_loopback_up() != 0)
         return fail(failure, ALMA_STAGE_NETWORK_NAMESPACE);
     if (alma_build_root(plan) != 0)

@@ -10,6 +10,8 @@ final class Executor {
     private let host: NamespaceIDs
     private let region: Region
     private let tool: UnsafeMutablePointer<alma_tool>
+    /// Of entering the namespaces: told when somebody asks for more.
+    private var failure = alma_failure()
 
     static func run(channel: Channel, sync: Int32, parent: pid_t) -> Never {
         var none = sigset_t()
@@ -36,10 +38,14 @@ final class Executor {
     }
 
     private func serve() -> Never {
+        // Made outside, so that they do not show in the task's network namespace.
+        let streams = Streams()
+        let isInside = alma_enter_namespaces(&failure) == 0
         guard case .request(let prepareID, "prepare", let plan) = channel.wait() else { exit(0) }
         let prepared: Prepared
+        guard isInside else { refuse(prepareID, StageFailure(stage: failure.stage, error: failure.error).rpc) }
         do {
-            prepared = try prepare(plan)
+            prepared = try prepare(plan, streams)
         } catch {
             refuse(prepareID, error)
         }
@@ -63,12 +69,12 @@ final class Executor {
 
     // MARK: prepare
 
-    private func prepare(_ params: JSON) throws(RPCError) -> Prepared {
+    private func prepare(_ params: JSON, _ streams: Streams?) throws(RPCError) -> Prepared {
         let plan = try ConfinementPlan(params)
         guard let joins = channel.take(plan.joins) else {
             throw RPCError(code: -32602, message: "prepare came without its \(plan.joins) descriptors")
         }
-        guard var streams = Streams(), place(plan, streams, joins) else { throw failure(ALMA_STAGE_START, ENOMEM) }
+        guard var streams, place(plan, streams, joins) else { throw failure(ALMA_STAGE_START, ENOMEM) }
         let initPID = try enter(plan)
         if initPID == 0 { Operation.run(tool) }
         streams.closeToolEnds()
@@ -105,7 +111,6 @@ final class Executor {
     }
 
     private func enter(_ plan: ConfinementPlan) throws(RPCError) -> pid_t {
-        var failure = alma_failure()
         var views: [alma_view] = []
         for view in plan.views {
             guard let path = region.place(string: view.path) else { throw self.failure(ALMA_STAGE_VIEW, ENOMEM) }

@@ -26,7 +26,7 @@ final class LimitWatch {
         self.cgroup = cgroup
         oomKillsBefore = cgroup.oomKills ?? 0
         if assignment.comparison == .given { growth = WorkspaceGrowth(limits: limits) }
-        nextSample = MonotonicTime.now.advanced(by: Self.interval.growing)
+        nextSample = MonotonicTime.now.advanced(by: memoryIsSampled ? Self.interval.growing : Self.interval.cgroup)
     }
 
     /// - Returns: the limit that was passed.

@@ -29,6 +29,8 @@ enum Rehearsal {
         }
         _ = IsolationReading(toolPID: 1, host: NamespaceIDs(process: "self"), probe: 0).json.compact
         _ = Denials(refusals: [:]).json.compact
+        _ = CgroupFiles(names: ["none"], [-1]).processesPeak
+        _ = ProcessTree.read()
         var poll = Poll()
         poll.wait(until: .now)
     }

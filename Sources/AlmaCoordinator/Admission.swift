@@ -60,20 +60,22 @@ extension Coordinator {
         var notes = [run.journal.note(.accepted, ["tool": .string(run.tool.name)])]
         if hasSlot { notes.append(run.journal.note(.started, [:])) }
         let state: RunState = asking ? .awaitingApproval : hasSlot ? .running : .queued
+        // Its sandbox is built while the intent is written; `announce` keeps the task waiting until that is done.
+        if hasSlot { run.start { await self.work(run, place, isStarted: true, asking: false) } }
         do throws(AlmaError) {
             try await ledger.record([.runAdded(record(run, state))] + notes.map(\.change) + [.audit(decided(run))])
         } catch {
-            place.leave()
+            run.intent.give(.failure(error))
+            if hasSlot { await run.finish() } else { place.leave() }
             throw error
         }
-        let events = notes.map(\.event)
-        if hasSlot || asking || run.deadline != nil || run.journal.isShown {
-            run.start { await self.work(run, place, after: events, isStarted: hasSlot, asking: asking) }
+        run.intent.give(.success(notes.map(\.event)))
+        if hasSlot { return }
+        if asking || run.deadline != nil || run.journal.isShown {
+            run.start { await self.work(run, place, isStarted: false, asking: asking) }
         } else {
             run.stand(withdraw: { place.withdraw() }) {
-                place.enter {
-                    run.start { await self.work(run, place, after: [], isStarted: false, asking: false) }
-                }
+                place.enter { run.start { await self.work(run, place, isStarted: false, asking: false) } }
             }
         }
     }

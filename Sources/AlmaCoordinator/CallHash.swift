@@ -33,9 +33,3 @@ enum CallHash {
         return hexadecimal(SHA256.hash(data: whole.compactBytes))
     }
 }
-
-/// Lower-case hexadecimal, as digests are shown.
-func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
-    let digits = Array("0123456789abcdef".utf8)
-    return String(decoding: bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] }, as: UTF8.self)
-}

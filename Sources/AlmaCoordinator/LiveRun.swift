@@ -27,7 +27,10 @@ final class LiveRun: Sendable {
     let redactor: Redactor
     let journal: RunJournal
     let input: InputChannel?
+    /// Whether the intent is recorded. Until then nothing of the run may start or be shown.
+    let intent = Latch<Result<[RunEvent], AlmaError>>()
     let outcome = Latch<RunOutcome>()
+    private let isAnnounced = Mutex(false)
     private let work = Mutex<Work>(.none)
 
     private enum Work {
@@ -74,6 +77,33 @@ final class LiveRun: Sendable {
                     await body()
                 })
         }
+    }
+
+    var isCancelled: Bool {
+        work.withLock { work in
+            switch work {
+            case .cancelled: true
+            case .going(let task): task.isCancelled
+            case .none, .inLine: false
+            }
+        }
+    }
+
+    /// Returns when the task that `start` made has ended.
+    func finish() async {
+        let task: Task<Void, Never>? = work.withLock { if case .going(let task) = $0 { task } else { nil } }
+        await task?.value
+    }
+
+    /// Waits until the intent is recorded and shows its events; the second time it does nothing more.
+    /// - Throws: why it is not recorded.
+    func announce() async throws(AlmaError) {
+        guard let events = try await intent.valueInAnyCase()?.get() else { return }
+        let isFirst = isAnnounced.withLock { isAnnounced in
+            defer { isAnnounced = true }
+            return !isAnnounced
+        }
+        if isFirst { for event in events { await journal.show(event) } }
     }
 
     /// Gets in line with `enter`, to `start` when its turn has come or after `withdraw`, which is what `cancel` does.

@@ -3,26 +3,24 @@ import AlmaPolicy
 
 /// The way of one run from its admission to its end.
 extension Coordinator {
-    /// - Parameters:
-    ///   - events: recorded, and still to be shown.
-    ///   - isStarted: whether that it started is among them.
-    func work(
-        _ run: LiveRun, _ place: RunPlace, after events: [RunEvent], isStarted: Bool, asking: Bool
-    ) async {
-        for event in events { await run.journal.show(event) }
+    /// - Parameter isStarted: whether the intent says already that it started.
+    func work(_ run: LiveRun, _ place: RunPlace, isStarted: Bool, asking: Bool) async {
         var failure: AlmaError?
         var result: ToolResult?
         do throws(AlmaError) {
+            if !isStarted { try await run.announce() }
             if asking { result = try await approve(run) }
             if result == nil, !isStarted {
                 if try await hasTurn(run, place) { try await announceStart(run) } else { result = run.unstarted }
             }
             if result == nil { result = try await perform(run, place) }
         } catch {
-            failure = error
+            if error.code == .runCancelled { result = run.unstarted } else { failure = error }
         }
         run.input?.close()
         place.leave()
+        // A run that could not be recorded is none; whoever asked for it knows.
+        do throws(AlmaError) { try await run.announce() } catch { return leave(run) }
         let code = failure?.code ?? .runFailed
         await end(run, result ?? run.result(.failed, code, failure?.message ?? "the run did not end"), failure)
     }
@@ -110,6 +108,10 @@ extension Coordinator {
     private func connections(_ run: LiveRun) -> RunConnections {
         var connections = RunConnections()
         connections.copyOut = run.request.copyOut
+        connections.beforeStart = { () throws(AlmaError) in
+            try await run.announce()
+            if run.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
+        }
         connections.output = { await run.journal.output($0) }
         switch run.request.input {
         case .empty: break

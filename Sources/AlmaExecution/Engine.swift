@@ -12,11 +12,14 @@ public struct EngineConfiguration: Sendable {
     public var executor: String
     /// Further directories that no workspace may touch: sockets, policies, binaries.
     public var guarded: [String]
+    /// After each run one executor is made that knows nothing yet and waits up to a minute for the next.
+    public var keepsBlankExecutor: Bool
 
-    public init(home: String, executor: String, guarded: [String]) {
+    public init(home: String, executor: String, guarded: [String], keepsBlankExecutor: Bool = false) {
         self.home = home
         self.executor = executor
         self.guarded = guarded
+        self.keepsBlankExecutor = keepsBlankExecutor
     }
 }
 
@@ -31,12 +34,16 @@ public final class Engine: ToolEngine {
     /// Every built-in tool, also without an engine.
     public static var builtInTools: [ToolDescription] { ToolRegistry.builtIn.tools.map(\.description) }
 
-    /// Starts nothing yet: the first task does.
+    /// Starts nothing yet: `start` does, or the first task.
     public init(_ configuration: EngineConfiguration) {
         registry = .builtIn
         workspaces = WorkspaceGuard(home: configuration.home, guarded: configuration.guarded)
-        starter = EngineStarter(executor: configuration.executor, workspaces: workspaces)
+        starter = EngineStarter(configuration, workspaces)
     }
+
+    /// Clears away what earlier engines of this home left, and gets ready for tasks.
+    /// - Throws: `isolation.unavailable` with the cause and the fix when this host cannot confine anything at all.
+    public func start() async throws(AlmaError) { _ = try await starter.host() }
 
     public func check(_ call: ToolCall) throws(AlmaError) -> ToolDescription {
         let tool = try RunPlan.check(call, registry)
@@ -44,7 +51,9 @@ public final class Engine: ToolEngine {
         return tool.description
     }
 
-    public func fingerprint(_ call: ToolCall) -> String? { nil }
+    public func fingerprint(_ call: ToolCall) -> String? {
+        (try? registry.find(call.tool))?.fingerprint(call, workspaces)
+    }
 
     public func run(
         _ order: RunOrder, connections: RunConnections = .init()
@@ -82,9 +91,14 @@ public final class Engine: ToolEngine {
     }
 
     private static func refusal(_ error: AlmaError, of order: RunOrder, tool: Tool) -> ToolResult {
-        let isDenied = error.code == .policyLimitExceeded
+        let status: RunStatus =
+            switch error.code {
+            case .policyLimitExceeded: .denied
+            case .runCancelled: .cancelled
+            default: .failed
+            }
         var result = ToolResult(
-            status: isDenied ? .denied : .failed, runID: order.id, tool: tool.description.name, timeout: 0,
+            status: status, runID: order.id, tool: tool.description.name, timeout: 0,
             policy: order.stamp)
         result.error = error.message
         result.errorCode = error.code
@@ -93,5 +107,68 @@ public final class Engine: ToolEngine {
 
     public func close() async {
         await starter.close()
+    }
+}
+
+/// Starts what runs stand on, with the first of them.
+actor EngineStarter {
+    private let configuration: EngineConfiguration
+    private let workspaces: WorkspaceGuard
+    private var starting: Task<Result<EngineHost, AlmaError>, Never>?
+
+    init(_ configuration: EngineConfiguration, _ workspaces: WorkspaceGuard) {
+        self.configuration = configuration
+        self.workspaces = workspaces
+    }
+
+    /// - Throws: `isolation.unavailable` with the cause and the fix when this host cannot confine anything at all; the
+    ///   next call tries again.
+    func host() async throws(AlmaError) -> EngineHost {
+        if let starting { return try await starting.value.get() }
+        let task = Task { [configuration, workspaces] in
+            do throws(AlmaError) {
+                return Result<EngineHost, AlmaError>.success(
+                    try await EngineHost.start(configuration, workspaces))
+            } catch {
+                return .failure(error)
+            }
+        }
+        starting = task
+        let result = await task.value
+        if case .failure = result { starting = nil }
+        return try result.get()
+    }
+
+    /// Ends everything that was started, and waits for it.
+    func close() async {
+        guard let host = try? await starting?.value.get() else { return }
+        await host.leftovers.finish()
+        await host.blanks.close()
+        await host.spawner.close()
+    }
+}
+
+extension EngineHost {
+    /// Clears away what earlier coordinators left, and starts the spawner process.
+    fileprivate static func start(
+        _ configuration: EngineConfiguration, _ workspaces: WorkspaceGuard
+    ) async throws(AlmaError) -> EngineHost {
+        let isPrivileged = alma_is_privileged() != 0
+        guard isPrivileged || geteuid() != 0 else {
+            throw AlmaError(
+                .isolationUnavailable,
+                "root without CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID would run tasks as root; "
+                    + "give these capabilities or run ALMA as an ordinary user")
+        }
+        let cgroups = CgroupHost.find()
+        Cgroup.sweep(cgroups)
+        let spawner = try await SpawnerClient.start(executor: configuration.executor)
+        let owners = OwnerPool(isPrivileged: isPrivileged)
+        let host = EngineHost(
+            spawner: spawner, workspaces: workspaces, cgroups: cgroups, owners: owners,
+            blanks: BlankExecutors(spawner: spawner, owners: owners, keepsOne: configuration.keepsBlankExecutor),
+            filters: CompiledFilterCache(), isPrivileged: isPrivileged)
+        if HostFile.exists(workspaces.holdRecords) { await spawner.sweep(records: workspaces.holdRecords) }
+        return host
     }
 }

@@ -12,6 +12,7 @@ struct EngineHost: Sendable {
     let workspaces: WorkspaceGuard
     let cgroups: CgroupHost
     let owners: OwnerPool
+    let blanks: BlankExecutors
     let leftovers = Leftovers()
     let filters: CompiledFilterCache
     /// Root with the rights to map ids: workspaces are attached with their owner's identity.
@@ -157,98 +158,89 @@ final class OwnerPool: Sendable {
     }
 }
 
-/// Where a caller may put extra mounts.
-enum MountTarget {
-    private static let closed = [
-        "/proc", "/dev", "/sys", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32",
-    ]
-
-    /// What goes to an executor in one message with the workspace and the files of a cgroup: 16 descriptors at most.
-    private static let most = 12
-
-    /// - Throws: `input.invalid`.
-    static func check(count: Int) throws(AlmaError) {
-        guard count <= most else {
-            throw AlmaError(
-                .inputInvalid, "\(count) mounts are too many: at most \(most); mount a directory that holds them",
-                details: [.init(field: "mounts", message: "at most \(most)")])
-        }
-    }
-
-    /// - Throws: `input.invalid`.
-    static func check(_ target: String, in workspace: WorkspaceChoice) throws(AlmaError) {
-        let parts = target.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
-        let isPlain =
-            target.hasPrefix("/") && !parts.isEmpty && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
-        let isClosed = closed.contains { PathText.contains($0, target) || PathText.contains(target, $0) }
-        // The mount point would stay behind in the user's directory.
-        let isInGiven = workspace != .fresh && PathText.contains("/workspace", target)
-        guard isPlain, !isClosed, !isInGiven, !["/workspace", "/tmp"].contains(target), target.utf8.count < 1024,
-            !target.utf8.contains(0)
-        else {
-            throw AlmaError(
-                .inputInvalid,
-                "mount target \(Visible.text(target)) is not allowed: give an absolute path such as /data",
-                details: [.init(field: "mounts", message: "bad target \(Visible.text(target))")])
-        }
-    }
+/// An executor in namespaces of its own that knows no profile and no task yet, and who its task will be outside.
+struct BlankExecutor: Sendable {
+    let executor: ExecutorClient
+    let owner: SpawnerClient.Owner
 }
 
-/// Starts what runs stand on, with the first of them.
-actor EngineStarter {
-    private let executor: String
-    private let workspaces: WorkspaceGuard
-    private var starting: Task<Result<EngineHost, AlmaError>, Never>?
-
-    init(executor: String, workspaces: WorkspaceGuard) {
-        self.executor = executor
-        self.workspaces = workspaces
+/// Makes blank executors. May keep one that waits for the next run, ended when none comes for a while.
+actor BlankExecutors {
+    private enum Spare {
+        case none, making, closed
+        case waiting(BlankExecutor, expiry: Task<Void, Never>)
     }
 
-    /// - Throws: `isolation.unavailable` with the cause and the fix when this host cannot confine anything at all; the
-    ///   next call tries again.
-    func host() async throws(AlmaError) -> EngineHost {
-        if let starting { return try await starting.value.get() }
-        let task = Task { [executor, workspaces] in
-            do throws(AlmaError) {
-                return Result<EngineHost, AlmaError>.success(
-                    try await EngineHost.start(executor: executor, workspaces: workspaces))
-            } catch {
-                return .failure(error)
-            }
+    private let spawner: SpawnerClient
+    private let owners: OwnerPool
+    private let keepsOne: Bool
+    private let idle: Duration
+    private var spare = Spare.none
+
+    /// - Parameter idle: how long one waits at most.
+    init(spawner: SpawnerClient, owners: OwnerPool, keepsOne: Bool, idle: Duration = .seconds(60)) {
+        self.spawner = spawner
+        self.owners = owners
+        self.keepsOne = keepsOne
+        self.idle = idle
+    }
+
+    /// The one that waits.
+    var waiting: BlankExecutor? { if case .waiting(let blank, _) = spare { blank } else { nil } }
+
+    /// The one that waits, else a new one. Whoever takes it ends it, in any case.
+    /// - Throws: `isolation.unavailable`.
+    func take() async throws(AlmaError) -> BlankExecutor {
+        if case .waiting(let blank, let expiry) = spare {
+            spare = .none
+            expiry.cancel()
+            if !blank.executor.hasEnded { return blank }
+            await end(blank)
         }
-        starting = task
-        let result = await task.value
-        if case .failure = result { starting = nil }
-        return try result.get()
+        return try await make()
     }
 
-    /// Ends everything that was started, and waits for it.
+    func end(_ blank: BlankExecutor) async {
+        await blank.executor.end()
+        owners.give(blank.owner)
+    }
+
+    /// Has one wait for the next run, where one is to be kept.
+    func refill() async {
+        guard keepsOne, case .none = spare else { return }
+        spare = .making
+        // What fails now is said to the run that asks for one.
+        let made = try? await make()
+        guard case .making = spare else {
+            if let made { await end(made) }
+            return
+        }
+        // Awaited by nobody: it ends with the wait, which `take` and `close` cut short.
+        spare = made.map { blank in .waiting(blank, expiry: Task { await expire(blank) }) } ?? .none
+    }
+
+    private func expire(_ blank: BlankExecutor) async {
+        guard (try? await Task.sleep(for: idle)) != nil else { return }
+        guard case .waiting(let waiting, _) = spare, waiting.executor === blank.executor else { return }
+        spare = .none
+        await end(blank)
+    }
+
+    private func make() async throws(AlmaError) -> BlankExecutor {
+        let owner = owners.take()
+        do throws(AlmaError) {
+            return BlankExecutor(executor: try await ExecutorClient.spawn(by: spawner, as: owner), owner: owner)
+        } catch {
+            owners.give(owner)
+            throw error
+        }
+    }
+
     func close() async {
-        guard let host = try? await starting?.value.get() else { return }
-        await host.leftovers.finish()
-        await host.spawner.close()
-    }
-}
-
-extension EngineHost {
-    /// Clears away what earlier coordinators left, and starts the spawner process.
-    fileprivate static func start(
-        executor: String, workspaces: WorkspaceGuard
-    ) async throws(AlmaError) -> EngineHost {
-        let isPrivileged = alma_is_privileged() != 0
-        guard isPrivileged || geteuid() != 0 else {
-            throw AlmaError(
-                .isolationUnavailable,
-                "root without CAP_SYS_ADMIN, CAP_SETUID and CAP_SETGID would run tasks as root; "
-                    + "give these capabilities or run ALMA as an ordinary user")
-        }
-        let cgroups = CgroupHost.find()
-        Cgroup.sweep(cgroups)
-        let host = EngineHost(
-            spawner: try await SpawnerClient.start(executor: executor), workspaces: workspaces, cgroups: cgroups,
-            owners: OwnerPool(isPrivileged: isPrivileged), filters: CompiledFilterCache(), isPrivileged: isPrivileged)
-        if HostFile.exists(workspaces.holdRecords) { await host.spawner.sweep(records: workspaces.holdRecords) }
-        return host
+        let last = spare
+        spare = .closed
+        guard case .waiting(let blank, let expiry) = last else { return }
+        expiry.cancel()
+        await end(blank)
     }
 }

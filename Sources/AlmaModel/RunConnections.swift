@@ -15,6 +15,8 @@ public struct RunConnections: Sendable {
     /// The next piece of standard input; nil = end of input, not asked again. Absent = empty input.
     public var input: (@Sendable () async -> [UInt8]?)?
     public var output: (@Sendable (OutputChunk) async -> Void)?
+    /// Awaited when everything is ready, just before the task's first step; when it throws, nothing of the task runs.
+    public var beforeStart: (@Sendable () async throws(AlmaError) -> Void)?
     /// An existing directory into which everything the task created or changed in its workspace is copied at the end.
     public var copyOut: String?
 

@@ -170,6 +170,9 @@ extension ShellParser {
 
     private mutating func parenthesis() throws(ShellSyntaxError) {
         if let end = try arithmeticEnd() {
+            depth += 1
+            defer { depth -= 1 }
+            guard depth <= Self.maximumDepth else { throw ShellSyntaxError() }
             try expansions(until: end)
             at = end + 2
         } else {

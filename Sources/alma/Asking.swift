@@ -58,6 +58,8 @@ struct Asking: Sendable {
             let shown: JSON = ["error": ["code": .string(error.code.rawValue), "message": .string(error.message)]]
             StandardDescriptors.write(Console.json(shown, oneLine: true) + "\n", to: STDOUT_FILENO)
         }
-        return console.report(error)
+        let status = console.report(error)
+        // The answer is no, which is not ALMA's failure.
+        return [.runNotFound, .approvalNotFound, .approvalClosed].contains(error.code) ? 1 : status
     }
 }

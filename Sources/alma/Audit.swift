@@ -32,7 +32,8 @@ struct Audit: ParsableCommand {
                     "\(member.name)=\(member.value.string ?? member.value.compact)"
                 }
                 table.add([
-                    record["seq"]?.integer.map(String.init) ?? "", String(record["timestamp"]?.string?.prefix(19) ?? ""),
+                    record["seq"]?.integer.map(String.init) ?? "",
+                    String(record["timestamp"]?.string?.prefix(19) ?? ""),
                     record["kind"]?.string ?? "", record["user"]?.string ?? "",
                     String(record["run_id"]?.string?.prefix(8) ?? ""), facts.joined(separator: " "),
                 ])

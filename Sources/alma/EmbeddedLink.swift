@@ -49,18 +49,21 @@ extension Coordinator {
     /// - Throws: `store.*`, `policy.*`.
     convenience init(_ settings: Settings, as kind: OwnerKind, logger: Logger) throws(AlmaError) {
         try self.init(
-            engine: Engine(settings.engineConfiguration), ledger: Store.open(home: settings.home, as: kind),
+            engine: Engine(settings.engineConfiguration(kind)), ledger: Store.open(home: settings.home, as: kind),
             settings: settings.coordinator, library: settings.library, policy: settings.policy, logger: logger)
     }
 }
 
 extension Settings {
-    var engineConfiguration: EngineConfiguration {
+    /// - Parameter kind: one that serves keeps an executor ready for the next call.
+    func engineConfiguration(_ kind: OwnerKind) -> EngineConfiguration {
         // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
         let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
-        return EngineConfiguration(
+        var configuration = EngineConfiguration(
             home: home, executor: executor,
             guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
+        configuration.keepsBlankExecutor = kind == .serving
+        return configuration
     }
 
     var coordinator: CoordinatorSettings {

@@ -23,14 +23,16 @@ extension Link {
 struct ServedLink: Link {
     let client: SocketClient
 
-    /// - Throws: `coordinator.unreachable` when none listens, `socket.unsafe` when it is one whom this user need not trust.
+    /// - Throws: `coordinator.unreachable` when none listens, `socket.unsafe` when it is one that this
+    ///   user need not trust.
     init(_ settings: Settings, events: @escaping LinkEvents) async throws(AlmaError) {
         client = try await SocketClient.connect(path: settings.socket, onEvent: events)
         let uid = client.serverPeer.uid
         guard uid == geteuid() || uid == 0 || settings.namesSocket else {
             await client.close()
             throw AlmaError(
-                .socketUnsafe, "the coordinator at \(Visible.text(settings.socket)) is run by user \(uid); "
+                .socketUnsafe,
+                "the coordinator at \(Visible.text(settings.socket)) is run by user \(uid); "
                     + "if you trust that user, name the socket with --socket")
         }
     }

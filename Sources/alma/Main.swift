@@ -50,7 +50,11 @@ enum Main {
         let signals = HeldSignals()
         let interruption = Interruption()
         // Awaited by nobody: it ends the process.
-        let task = Task.detached { exit(await job(interruption)) }
+        let task = Task.detached {
+            let status = await job(interruption)
+            Log.drain()
+            exit(status)
+        }
         interruption.attach { task.cancel() }
         while true {
             interruption.signalled(signals.waitForNext())

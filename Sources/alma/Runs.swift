@@ -1,6 +1,7 @@
 import AlmaHost
 import AlmaModel
 import ArgumentParser
+import Glibc
 
 struct Runs: ParsableCommand {
     static let configuration = CommandConfiguration(
@@ -49,7 +50,8 @@ struct Runs: ParsableCommand {
 
     struct Cancel: Verb {
         static let configuration = CommandConfiguration(
-            abstract: "End a run.", discussion: "Exit status 1 when it has ended already.\n\nExample: alma runs cancel ID")
+            abstract: "End a run.",
+            discussion: "Exit status 1 when it has ended already.\n\nExample: alma runs cancel ID")
 
         @OptionGroup var common: CommonOptions
         @Argument(help: "The run's id.") var id: String
@@ -80,5 +82,66 @@ struct Runs: ParsableCommand {
     private static func took(_ start: String?, _ end: String?) -> String {
         guard let start = start.flatMap(Timestamp.init), let end = end.flatMap(Timestamp.init) else { return "" }
         return "\(Double(end.milliseconds - start.milliseconds) / 1000)s"
+    }
+}
+
+extension Runs {
+    struct Logs: Verb {
+        static let configuration = CommandConfiguration(
+            abstract: "Print what a run printed.",
+            discussion: """
+                Byte for byte, standard output and standard error apart, up to the limit `output`; with --json one \
+                event a line.
+
+                Example: alma runs logs -f ID
+                """)
+
+        @OptionGroup var common: CommonOptions
+        @Flag(name: [.customShort("f"), .long], help: "Go on until the run ends.") var follow = false
+        @Argument(help: "The run's id.") var id: String
+
+        func perform(in surroundings: Surroundings) throws -> Outcome {
+            let asking = try Asking(common, surroundings)
+            let params: JSON = ["run_id": .string(id), "follow": .bool(follow)]
+            return .job { _ in
+                do throws(AlmaError) {
+                    let link = try await asking.link { Logs.show($0, asJSON: asking.json) }
+                    let answer: Result<JSON, AlmaError>
+                    do throws(AlmaError) { answer = .success(try await link.call("runs.events", params)) } catch {
+                        answer = .failure(error)
+                    }
+                    await link.close()
+                    _ = try answer.get()
+                    return 0
+                } catch {
+                    return asking.fail(error)
+                }
+            }
+        }
+
+        private static func show(_ event: JSON, asJSON: Bool) {
+            if asJSON {
+                StandardDescriptors.write(event.compact + "\n", to: STDOUT_FILENO)
+            } else if let chunk = OutputChunk(event: event) {
+                let descriptor = chunk.stream == .stdout ? STDOUT_FILENO : STDERR_FILENO
+                _ = StandardDescriptors.write(chunk.bytes, to: descriptor)
+            }
+        }
+    }
+}
+
+extension OutputChunk {
+    /// The output that an event brings; nil for other events.
+    init?(event: JSON) {
+        let stream: Stream
+        switch event["type"]?.string {
+        case RunEvent.Kind.stdout.rawValue: stream = .stdout
+        case RunEvent.Kind.stderr.rawValue: stream = .stderr
+        default: return nil
+        }
+        guard let data = event["data"],
+            let bytes = data["text"]?.string.map({ Array($0.utf8) }) ?? data["base64"]?.string.flatMap(Base64.decode)
+        else { return nil }
+        self.init(stream: stream, bytes: bytes)
     }
 }

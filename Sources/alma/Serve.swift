@@ -12,8 +12,8 @@ struct Serve: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Run the coordinator in the foreground.",
         discussion: """
-            SIGTERM and SIGINT end it, running tasks included; SIGHUP reads the policy anew. Under systemd it says when \
-            it is ready.
+            SIGTERM and SIGINT end it, running tasks included; SIGHUP reads the policy anew. Under systemd it says \
+            when it is ready.
 
             Example: alma serve --log-level info
             """)
@@ -28,7 +28,8 @@ struct Serve: Verb {
                 try await Service.run(settings, surroundings, console, interruption)
                 return 0
             } catch {
-                return console.report(error)
+                Log.aside { console.tell(error) }
+                return ExitStatus.of(error)
             }
         }
     }
@@ -67,7 +68,7 @@ private enum Service {
         let server = try await SocketServer.start(
             path: settings.socket, mode: isShared ? 0o666 : 0o600, directoryMode: isShared ? 0o711 : 0o700,
             handler: door, logger: logger)
-        console.say("listening on \(settings.socket)")
+        Log.aside { console.say("listening on \(settings.socket)") }
         notifier?.ready()
         // Cancelled below; it only waits and forgets.
         let forgetting = Task { await forgetOldRuns(coordinator) }
@@ -95,7 +96,8 @@ private enum Service {
     }
 }
 
-/// Says who may connect: the user who runs the coordinator and root, as superusers, and those whom the configuration maps.
+/// Says who may connect: the user who runs the coordinator and root, as superusers, and those whom the configuration
+/// maps.
 private struct Door: RequestHandler {
     var table: MethodTable
     var users: [Configuration.User]

@@ -33,11 +33,12 @@ struct Status: Verb {
         let number = { (json: JSON?) in json?.integer.map(String.init) ?? "?" }
         let executors = info["executors"]
         let queue = info["queue"]
+        let policy = info["policy"]
         let seconds = Int64(info["uptime_s"]?.double ?? 0)
         let lines = [
             "coordinator \(info["version"]?.string ?? "?"), pid \(number(info["pid"])), up \(Self.duration(seconds))",
             "socket      \(socket)",
-            "policy      \(info["policy"]?["name"]?.string ?? "?") \(info["policy"]?["sha256"]?.string?.prefix(12) ?? "")",
+            "policy      \(policy?["name"]?.string ?? "?") \(policy?["sha256"]?.string?.prefix(12) ?? "")",
             "running     \(number(executors?["busy"])) of \(number(executors?["max"]))",
             "waiting     \(number(queue?["waiting"])), of these \(number(queue?["approvals"])) for approval",
         ]

@@ -93,7 +93,9 @@ struct ShellScriptTests {
 
     @Test("depth is bounded, and a deep or long script takes no time", .timeLimit(.minutes(1)))
     func bounds() {
-        for (open, close) in [("(", ")"), ("$(", ")"), ("$((", "))"), ("{ ", "; }"), ("\"${x:-", "}\""), ("! ", "")] {
+        for (open, close) in [
+            ("(", ")"), ("$(", ")"), ("$((", "))"), ("{ ", "; }"), ("\"${x:-", "}\""), ("$((1+$(", "))"), ("! ", ""),
+        ] {
             let deep = String(repeating: open, count: 20_000) + "rm" + String(repeating: close, count: 20_000)
             #expect(ShellScript(script: deep).isCertain == (open == "! "), "\(open)")
         }

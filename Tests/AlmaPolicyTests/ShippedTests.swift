@@ -39,7 +39,7 @@ struct ShippedTests {
     @Test("programs' start files and hooks in a workspace are protected in every profile")
     func protected() throws {
         for profile in try defaultPolicy().profiles.values {
-            let expected: Set = [".git/hooks", ".git/config", ".envrc", ".bashrc", ".mcp.json", "sitecustomize.py"]
+            let expected: Set = [".git/hooks", ".git/config", ".envrc", ".bashrc", ".mcp.json"]
             #expect(expected.isSubset(of: profile.protect))
         }
     }

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaStore
 
-@Suite("What is recorded", .timeLimit(.minutes(1)))
+@Suite("What is recorded", .timeLimit(.minutes(3)))
 struct LedgerTests {
     private let home = TestHome()
 

@@ -24,6 +24,8 @@ struct BenchmarkOptions {
 struct Bench {
     private let options: BenchmarkOptions
     private let engine: Engine
+    /// One that keeps a blank executor, as `alma serve` does.
+    private let readyEngine: Engine
     private let daemon: Daemon
     private let policy: Policy
 
@@ -40,8 +42,10 @@ struct Bench {
         self.options = options
         let library = PolicyLibrary(configDirectory: "/nonexistent", shareDirectory: "/nonexistent")
         policy = try library.policy(named: "default")
-        engine = Engine(
-            EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: []))
+        var configuration = EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: [])
+        engine = Engine(configuration)
+        configuration.keepsBlankExecutor = true
+        readyEngine = Engine(configuration)
         daemon = try await Daemon(alma: options.alma)
     }
 
@@ -52,6 +56,7 @@ struct Bench {
     func close() async {
         await daemon.stop()
         await engine.close()
+        await readyEngine.close()
     }
 
     private struct Contender {
@@ -72,7 +77,12 @@ struct Bench {
             Contender(row: Row(name: "alma cold true", peer: "bwrap true")) {
                 try await call("shell", ["argv": ["/usr/bin/true"]])
             },
-            Contender(row: Row(name: "alma true through the socket", over: "alma cold true")) {
+            Contender(row: Row(name: "alma true, blank executor kept", peer: "bwrap true")) {
+                try await call("shell", ["argv": ["/usr/bin/true"]], readyEngine)
+            },
+            Contender(
+                row: Row(name: "the same through the socket", over: "alma true, blank executor kept")
+            ) {
                 try await serve("shell", ["argv": ["/usr/bin/true", .string("\(UInt32.random(in: .min ... .max))")]])
             },
             Contender(row: Row(name: "alma cold calculator", peer: "bwrap true")) {
@@ -111,10 +121,11 @@ struct Bench {
         return time
     }
 
-    private func call(_ tool: String, _ input: JSON) async throws -> Double {
+    /// - Parameter other: nil = the engine that starts cold.
+    private func call(_ tool: String, _ input: JSON, _ other: Engine? = nil) async throws -> Double {
         var status: RunStatus?
         let time = try await milliseconds {
-            status = try await engine.runUndecided(ToolCall(tool: tool, input: input), policy).status
+            status = try await (other ?? engine).runUndecided(ToolCall(tool: tool, input: input), policy).status
         }
         guard status == .ok else { throw AlmaError(.runFailed, "\(tool) gave \(status?.rawValue ?? "nothing")") }
         return time

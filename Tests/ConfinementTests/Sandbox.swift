@@ -20,7 +20,9 @@ enum Sandbox {
     }
 
     static func makeEngine(home: String) async throws -> Engine {
-        Engine(EngineConfiguration(home: home, executor: Host.program("alma-executor"), guarded: []))
+        let engine = Engine(EngineConfiguration(home: home, executor: Host.program("alma-executor"), guarded: []))
+        try await engine.start()
+        return engine
     }
 
     /// - Parameters:

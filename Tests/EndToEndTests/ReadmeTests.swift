@@ -67,6 +67,8 @@ struct ReadmeTests {
         #expect(done.status == 0, "\(done.output)")
         #expect(done.output.contains("+2\n"))
         #expect(done.output.contains("the bomb ended below 16 processes: True"))
+        #expect(done.output.contains("approved\nthe agent may\n"))
+        #expect(done.output.contains(" records, none altered, removed or cut off\n"))
     }
 
     @Test("an ellipsis stands for anything, and nothing else does")

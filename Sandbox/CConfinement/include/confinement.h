@@ -1,7 +1,7 @@
 /*
  * What Swift and C share. Each kernel facility has one C file; the tables of contents are
- * alma_prepare() in prepare.c (everything before a task is known) and alma_tool_enter() in tool.c
- * (everything between fork and exec).
+ * alma_enter_namespaces() and alma_prepare() in prepare.c (everything before a task is known) and
+ * alma_tool_enter() in tool.c (everything between fork and exec).
  *
  * A step returns 0, or -1 with errno set; alma_failure says which step it was.
  */
@@ -119,7 +119,9 @@ struct alma_plan {
                            sampling */
 };
 
-/* Everything that can be done before a task is known. Leaves the host for good.
+/* Everything that can be done before anything is known, once; 0, or -1 with `failure` filled in. */
+int alma_enter_namespaces(struct alma_failure *failure);
+/* Then everything that can be done before a task is known. Leaves the host for good.
  * Returns the pid of init as this process sees it, or -1 with `failure` filled in. */
 struct alma_tool;
 pid_t alma_prepare(const struct alma_plan *plan, struct alma_tool *tool,

@@ -18,67 +18,89 @@ final class ExecutorClient: Sendable {
     private let pidfd: OwnedDescriptor
     private let reader: Mutex<ExecutorChannel.Reader?>
     private let nextInput = Mutex<Int64>(100)
-    let initPID: Int32
-    /// Of the first process of the task's namespace, which ends when no other is left in it.
-    private let initPidfd: OwnedDescriptor
+    private let initProcess = Mutex<InitProcess?>(nil)
 
+    /// The first process of the task's namespace, which ends when no other is left in it.
+    private final class InitProcess: Sendable {
+        let pid: Int32
+        let pidfd: OwnedDescriptor
+
+        init(pid: Int32, pidfd: consuming OwnedDescriptor) {
+            self.pid = pid
+            self.pidfd = pidfd
+        }
+    }
+
+    /// A process that goes into namespaces of its own and then waits for `prepare`. `end` it in any case.
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix.
-    static func start(
-        _ plan: RunPlan, filter: CompiledFilter, cgroup: Cgroup?, host: EngineHost, owner: SpawnerClient.Owner
-    ) async throws(AlmaError) -> ExecutorClient {
+    static func spawn(by spawner: SpawnerClient, as owner: SpawnerClient.Owner) async throws(AlmaError)
+        -> ExecutorClient
+    {
         let descriptors: (channel: Int32, pidfd: Int32)
-        do throws(SpawnerClient.Refused) { descriptors = try await host.spawner.spawn(as: owner) } catch {
+        do throws(SpawnerClient.Refused) { descriptors = try await spawner.spawn(as: owner) } catch {
             throw ConfinementStage.error(stage: Int64(ALMA_STAGE_USER_NAMESPACE.rawValue), cause: Int64(error.cause))
         }
         let pidfd = OwnedDescriptor(adopting: descriptors.pidfd)
         guard let channel = ExecutorChannel(adopting: descriptors.channel) else {
             throw AlmaError(.isolationUnavailable, "no more descriptors: raise `ulimit -n`")
         }
+        return ExecutorClient(channel: channel, pidfd: pidfd)
+    }
+
+    private init(channel: ExecutorChannel, pidfd: consuming OwnedDescriptor) {
+        self.channel = channel
+        self.pidfd = pidfd
+        reader = Mutex(ExecutorChannel.Reader(channel))
+    }
+
+    /// Has it build the sandbox; `awaitPrepared` tells when it is done.
+    /// - Throws: `isolation.unavailable` when the cgroup cannot be opened.
+    func prepare(_ plan: RunPlan, filter: CompiledFilter, cgroup: Cgroup?) async throws(AlmaError) {
         let joins = (cgroup?.joins ?? []).map { open($0, O_WRONLY | O_CLOEXEC) }
         defer { joins.forEach { close($0) } }
         guard joins.allSatisfy({ $0 >= 0 }) else {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task cannot be opened; run `alma doctor`")
         }
-        let params = prepareParams(plan, filter, memoryIsSampled: cgroup == nil, joins: joins.count)
-        await channel.send(.request(prepareID, method: "prepare", params: params), with: joins)
+        let params = Self.prepareParams(plan, filter, memoryIsSampled: cgroup == nil, joins: joins.count)
+        await channel.send(.request(Self.prepareID, method: "prepare", params: params), with: joins)
+    }
+
+    /// - Returns: the pid of the first process of the task's namespace.
+    /// - Throws: `isolation.unavailable` with the layer, the cause and the fix; `run.executor_lost`.
+    func awaitPrepared() async throws(AlmaError) -> Int32 {
         let raw = pidfd.withRaw { $0 }
         // Ends when the answer is there; else the executor dies and the channel with it.
         let watchdog = Task {
-            if (try? await Task.sleep(for: .seconds(patience))) != nil { _ = alma_pidfd_kill(raw) }
+            if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { _ = alma_pidfd_kill(raw) }
         }
-        var reader = ExecutorChannel.Reader(channel)
         // Not to be cut short by a cancelled run: the executor must be told to end in any case.
-        let answer = await Task { [reader] in
-            var reader = reader
-            let message = await reader.next()
-            return (message, reader)
-        }.value
+        let answer = await Task { await next() }.value
         watchdog.cancel()
         await watchdog.value
-        reader = answer.1
-        switch answer.0 {
-        case .response(prepareID, let result):
+        switch answer {
+        case .response(Self.prepareID, let result):
             guard let pid = result["init_pid"]?.integer.flatMap({ Int32(exactly: $0) }), pid > 1 else { break }
-            return ExecutorClient(channel: channel, pidfd: pidfd, reader: reader, initPID: pid)
-        case .failure(_, let failure): throw error(failure)
+            remember(pid)
+            return pid
+        case .failure(_, let failure): throw Self.error(failure)
         default: break
         }
         _ = alma_pidfd_kill(raw)
         throw AlmaError(.runExecutorLost, "the executor ended while it built the sandbox; run `alma doctor`")
     }
 
-    private init(
-        channel: ExecutorChannel, pidfd: consuming OwnedDescriptor, reader: ExecutorChannel.Reader, initPID: Int32
-    ) {
-        self.channel = channel
-        self.reader = Mutex(reader)
-        self.initPID = initPID
-        let initPidfd = OwnedDescriptor(adopting: alma_pidfd_open(initPID))
+    private func remember(_ pid: Int32) {
+        let pidfd = OwnedDescriptor(adopting: alma_pidfd_open(pid))
         // An executor that still waits for its task has its init, alive or not yet collected. One that does not has
         // none, and never had a task.
+        guard !hasEnded else { return }
+        let process = InitProcess(pid: pid, pidfd: pidfd)
+        initProcess.withLock { $0 = process }
+    }
+
+    var hasEnded: Bool {
         var polled = pollfd(fd: pidfd.withRaw { $0 }, events: Int16(POLLIN), revents: 0)
-        self.initPidfd = poll(&polled, 1, 0) == 0 ? initPidfd : OwnedDescriptor(adopting: -1)
-        self.pidfd = pidfd
+        return poll(&polled, 1, 0) != 0
     }
 
     private static func prepareParams(_ plan: RunPlan, _ filter: CompiledFilter, memoryIsSampled: Bool, joins: Int)
@@ -146,7 +168,8 @@ final class ExecutorClient: Sendable {
     /// Ends the executor and returns when nothing of its task lives, whatever it may have said.
     func endCompletely() async {
         await end()
-        let raw = initPidfd.withRaw { $0 }
+        guard let process = initProcess.withLock({ $0 }) else { return }
+        let raw = process.pidfd.withRaw { $0 }
         // Not cut short by a cancelled run; awaited at once.
         if raw >= 0 { await Task { await Reactor.shared.wait(for: .readable, on: raw) }.value }
     }

@@ -1,6 +1,7 @@
 import AlmaModel
 import AlmaWire
 import CConfinement
+import Crypto
 import Glibc
 
 /// A directory or file of the host, pinned by an open descriptor: whatever happens to its name, this is the one meant.
@@ -29,6 +30,32 @@ final class PinnedPath: Sendable {
     }
 
     struct Failure: Error { var cause: Int32 }
+
+    /// Bytes of the largest file whose digest is taken.
+    private static let largestDigested = 1 << 20
+
+    /// Lower-case hex SHA-256 of a file in this directory, whose path may begin with `/workspace/`. nil for what is no
+    /// plain file of at most 1 MiB, cannot be read, or would be reached through a link or from outside.
+    func digest(of file: String) -> String? {
+        let relative = file.hasPrefix("/workspace/") ? String(file.dropFirst("/workspace/".count)) : file
+        let raw = descriptor.withRaw {
+            alma_open_beneath($0, relative, UInt64(O_RDONLY | O_NONBLOCK | O_NOCTTY))
+        }
+        guard raw >= 0 else { return nil }
+        defer { close(raw) }
+        var status = stat()
+        guard fstat(raw, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return nil }
+        var hash = SHA256()
+        var total = 0
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(raw, &buffer, buffer.count)
+            guard count >= 0, total + count <= Self.largestDigested else { return nil }
+            if count == 0 { return hexadecimal(hash.finalize()) }
+            hash.update(data: buffer[..<count])
+            total += count
+        }
+    }
 }
 
 enum PathText {

@@ -24,49 +24,51 @@ final class RunSession: Sendable {
 
     /// - Throws: what became no run: `workspace.*`, `isolation.unavailable`.
     func perform() async throws(AlmaError) -> ToolResult {
-        let owner = host.owners.take()
-        var cgroup: Cgroup?
-        // All processes of the task are dead when the result is there; what else it held goes while the caller reads.
-        defer {
-            let executor = control.executor
-            host.leftovers.clear { [host, cgroup] in
-                await executor?.end()
-                await Self.remove(cgroup)
-                host.owners.give(owner)
-            }
-        }
         // Opened before the task can touch anything: a task could put a link in the place of a directory in its
         // workspace.
         let copyOut = try connections.copyOut.map { (path) throws(AlmaError) in try CopyTarget(path) }
-        let workspace = try await RunWorkspace.open(plan, host: host, owner: owner)
+        let blank = try await host.blanks.take()
+        var cgroup: Cgroup?
+        // All processes of the task are dead when the result is there; what else it held goes while the caller reads.
+        defer {
+            host.leftovers.clear { [host, cgroup] in
+                await host.blanks.refill()
+                await blank.executor.end()
+                await Self.remove(cgroup)
+                host.owners.give(blank.owner)
+            }
+        }
+        cgroup = Cgroup.make(
+            on: host.cgroups, name: "alma-\(getpid())-\(plan.id)", memory: plan.limits[.memory] ?? 0,
+            processes: plan.limits[.processes] ?? 0)
+        let filter = try host.filters.filter(
+            plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
+        // It builds while the workspace is opened.
+        try await blank.executor.prepare(plan, filter: filter, cgroup: cgroup)
+        let workspace = try await RunWorkspace.open(plan, host: host, owner: blank.owner)
         let outcome: Result<ToolResult, AlmaError>
         do throws(AlmaError) {
-            outcome = .success(try await perform(in: workspace, owner: owner, cgroup: &cgroup, copyOut: copyOut))
+            outcome = .success(
+                try await perform(blank, workspace: workspace, cgroup: cgroup, filter: filter, copyOut: copyOut))
         } catch {
             outcome = .failure(error)
         }
         if let hold = workspace.hold {
-            await control.executor?.endCompletely()
+            await blank.executor.endCompletely()
             await host.spawner.release(hold)
         }
         return try outcome.get()
     }
 
     private func perform(
-        in workspace: RunWorkspace, owner: SpawnerClient.Owner, cgroup: inout Cgroup?, copyOut: CopyTarget?
+        _ blank: BlankExecutor, workspace: RunWorkspace, cgroup: Cgroup?, filter: CompiledFilter, copyOut: CopyTarget?
     ) async throws(AlmaError) -> ToolResult {
-        let mounts = try await openMounts(owner)
+        let mounts = try await openMounts(blank.owner)
         defer { mounts.forEach { close($0) } }
-        cgroup = Cgroup.make(
-            on: host.cgroups, name: "alma-\(getpid())-\(plan.id)", memory: plan.limits[.memory] ?? 0,
-            processes: plan.limits[.processes] ?? 0)
-        let filter = try host.filters.filter(
-            plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
-        let executor = try await ExecutorClient.start(
-            plan, filter: filter, cgroup: cgroup, host: host, owner: owner)
-        control.started(executor)
+        let initPID = try await blank.executor.awaitPrepared()
+        control.started(blank.executor)
         let (outcome, files) = try await run(
-            executor, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
+            blank.executor, initPID, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
         var result = outcome
         guard let copyOut else { return result }
         // What the task did is known and stays in the result, also when there is no room for what it made.
@@ -94,21 +96,23 @@ final class RunSession: Sendable {
     }
 
     private func run(
-        _ executor: ExecutorClient, workspace: RunWorkspace, mounts: [Int32], cgroup: Cgroup?, filter: CompiledFilter
+        _ executor: ExecutorClient, _ initPID: Int32, workspace: RunWorkspace, mounts: [Int32], cgroup: Cgroup?,
+        filter: CompiledFilter
     ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
-        if let cgroup, cgroup.joins.isEmpty, !cgroup.attach(executor.initPID) {
+        if let cgroup, cgroup.joins.isEmpty, !cgroup.attach(initPID) {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
         }
         var facts = ResultBuilder.CgroupFacts()
         if let cgroup,
             cgroup.holds(
-                executor.initPID, memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0)
+                initPID, memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0)
         {
             facts.memory = cgroup.mechanism
             facts.processes = cgroup.mechanism
         }
         var stdout = OutputKeeper(limit: keptOutput)
         var stderr = OutputKeeper(limit: keptOutput)
+        try await connections.beforeStart?()
         let assignment = AssignmentMessage(
             plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
         await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)

@@ -53,3 +53,40 @@ final class RunWorkspace: Sendable {
         }
     }
 }
+
+/// Where a caller may put extra mounts.
+enum MountTarget {
+    private static let closed = [
+        "/proc", "/dev", "/sys", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32",
+    ]
+
+    /// What goes to an executor in one message with the workspace and the files of a cgroup: 16 descriptors at most.
+    private static let most = 12
+
+    /// - Throws: `input.invalid`.
+    static func check(count: Int) throws(AlmaError) {
+        guard count <= most else {
+            throw AlmaError(
+                .inputInvalid, "\(count) mounts are too many: at most \(most); mount a directory that holds them",
+                details: [.init(field: "mounts", message: "at most \(most)")])
+        }
+    }
+
+    /// - Throws: `input.invalid`.
+    static func check(_ target: String, in workspace: WorkspaceChoice) throws(AlmaError) {
+        let parts = target.split(separator: "/", omittingEmptySubsequences: false).dropFirst()
+        let isPlain =
+            target.hasPrefix("/") && !parts.isEmpty && parts.allSatisfy { !$0.isEmpty && $0 != "." && $0 != ".." }
+        let isClosed = closed.contains { PathText.contains($0, target) || PathText.contains(target, $0) }
+        // The mount point would stay behind in the user's directory.
+        let isInGiven = workspace != .fresh && PathText.contains("/workspace", target)
+        guard isPlain, !isClosed, !isInGiven, !["/workspace", "/tmp"].contains(target), target.utf8.count < 1024,
+            !target.utf8.contains(0)
+        else {
+            throw AlmaError(
+                .inputInvalid,
+                "mount target \(Visible.text(target)) is not allowed: give an absolute path such as /data",
+                details: [.init(field: "mounts", message: "bad target \(Visible.text(target))")])
+        }
+    }
+}

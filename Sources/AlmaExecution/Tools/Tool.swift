@@ -20,8 +20,38 @@ struct ToolTask: Sendable {
 /// A tool that is built in: what callers see of it, and how its input becomes a task.
 struct Tool: Sendable {
     var description: ToolDescription
+    var purity = Purity.none
     /// - Throws: errors that the caller can mend, for example `tool.unavailable`.
     var task: @Sendable (_ call: ToolCall, _ profile: SandboxProfile) throws(AlmaError) -> ToolTask
+}
+
+/// What the answer of a tool depends on; the same again gives the same answer.
+enum Purity: Sendable {
+    /// Anything, or it has effects.
+    case none
+    case input
+    /// The input, and the content of the file `path` in the workspace.
+    case inputAndFile
+}
+
+extension Tool {
+    /// Names everything that the answer to this call depends on; nil when it is not known to depend on so little.
+    func fingerprint(_ call: ToolCall, _ workspaces: WorkspaceGuard) -> String? {
+        // Whatever else a call may bring could make a difference.
+        guard purity != .none, call.limits == Limits(), call.environment.isEmpty, call.mounts.isEmpty,
+            call.network == nil, call.script == nil
+        else { return nil }
+        let asked = "\(description.name) \(call.input.compact)"
+        switch purity {
+        case .none: return nil
+        case .input: return asked
+        case .inputAndFile:
+            guard case .directory(let directory) = call.workspace, let path = call.input["path"]?.string,
+                let workspace = try? workspaces.pin(directory), let content = workspace.digest(of: path)
+            else { return nil }
+            return "\(asked) \(directory) \(content)"
+        }
+    }
 }
 
 /// All tools by name and alias.
@@ -52,7 +82,8 @@ struct ToolRegistry: Sendable {
 extension Tool {
     /// A tool that one of the executor's operations of the same name carries out.
     static func operation(_ description: ToolDescription) -> Tool {
-        Tool(description: description) { call, _ throws(AlmaError) in
+        let purity: [String: Purity] = ["calculator": .input, "file_read": .inputAndFile]
+        return Tool(description: description, purity: purity[description.name] ?? .none) { call, _ throws(AlmaError) in
             ToolTask(work: .operation(description.name, input: call.input))
         }
     }

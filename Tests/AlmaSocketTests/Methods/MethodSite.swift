@@ -101,6 +101,7 @@ final class EchoEngine: ToolEngine {
     func fingerprint(_ call: ToolCall) -> String? { nil }
 
     func run(_ order: RunOrder, connections: RunConnections) async throws(AlmaError) -> ToolResult {
+        try await connections.beforeStart?()
         var input: [UInt8] = []
         while let piece = await connections.input?() { input += piece }
         await connections.output?(OutputChunk(stream: .stdout, bytes: Array("said\n".utf8)))
