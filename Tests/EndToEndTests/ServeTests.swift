@@ -220,9 +220,9 @@ struct ServeTests {
                 for _ in 0..<64 {
                     let client = try daemon.connect()
                     group.addTask {
-                        let code = "import os\nfor _ in range(20): os.write(1, b'x' * 50_000)"
+                        let code = "import os\nfor _ in range(20): os.write(1, b'x' * 15_000)"
                         let result = try await client.tool("python", ["code": .string(code)], ["stream": true])
-                        #expect(result["metadata"]["stdout_bytes"] == 1_000_000, "\(result["metadata"].text)")
+                        #expect(result["metadata"]["stdout_bytes"] == 300_000, "\(result["metadata"].text)")
                     }
                 }
                 try await group.waitForAll()
