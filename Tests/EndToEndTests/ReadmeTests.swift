@@ -79,3 +79,45 @@ struct ReadmeTests {
         #expect(!Step(command: "", output: ["a"]).matches(["ab"]))
     }
 }
+
+@Suite("docs/socket.md is true", .realPrograms, .timeLimit(.minutes(2)))
+struct SocketDocumentTests {
+    /// The lines of its conversation, marked `→` for what the client says and `←` for the answers.
+    private static func conversation() throws -> [Substring] {
+        let file = Sources.folder.appendingPathComponent("docs/socket.md")
+        let text = try String(contentsOf: file, encoding: .utf8)
+        let block = text.components(separatedBy: "```jsonl\n").last?.components(separatedBy: "```").first ?? ""
+        return block.split(separator: "\n")
+    }
+
+    @Test("a client that says what it says gets the answers that it says, an ellipsis standing for anything")
+    func conversation() async throws {
+        let daemon = try await Daemon()
+        let client = try daemon.connect()
+        let lines = try Self.conversation()
+        #expect(lines.count > 10)
+        for line in lines {
+            let text = String(line.dropFirst(2))
+            if line.hasPrefix("→ ") {
+                try await client.send(text + "\n")
+            } else {
+                let answer = try #require(try await client.nextLine())
+                let shown = String(decoding: answer, as: UTF8.self)
+                #expect(Self.matches(shown, text), "\(shown)")
+            }
+        }
+        await daemon.stop()
+    }
+
+    private static func matches(_ answer: String, _ expected: String) -> Bool {
+        var rest = answer[...]
+        let parts = expected.components(separatedBy: "…")
+        guard rest.hasPrefix(parts[0]) else { return false }
+        if parts.count == 1 { return answer == expected }
+        for part in parts.dropLast() where !part.isEmpty {
+            guard let found = rest.range(of: part) else { return false }
+            rest = rest[found.upperBound...]
+        }
+        return rest.hasSuffix(parts.last ?? "")
+    }
+}

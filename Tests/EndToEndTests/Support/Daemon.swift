@@ -66,16 +66,19 @@ final class LineClient: @unchecked Sendable {
 
     /// The next line, answer or event; nil at the end of the connection.
     func next() async throws -> Value? {
-        try await offPool { [self] in Result { try readLine() } }.get()
+        try await nextLine().map { try JSONDecoder().decode(Value.self, from: $0) }
     }
 
-    private func readLine() throws -> Value? {
+    /// The same as it came, without its newline.
+    func nextLine() async throws -> Data? { try await offPool { [self] in Result { try readLine() } }.get() }
+
+    private func readLine() throws -> Data? {
         while true {
             if let end = unread[searched...].firstIndex(of: 0x0A) {
                 let line = Data(unread[..<end])
                 unread.removeSubrange(...end)
                 searched = 0
-                return try JSONDecoder().decode(Value.self, from: line)
+                return line
             }
             searched = unread.count
             var buffer = [UInt8](repeating: 0, count: 64 << 10)
