@@ -6,7 +6,11 @@ final class LockFile: Sendable {
     private let descriptor: Int32
 
     private init(adopting descriptor: Int32) { self.descriptor = descriptor }
-    deinit { close(descriptor) }
+    deinit {
+        // A child that is just being started may still hold a copy of the descriptor, and with it the lock.
+        flock(descriptor, LOCK_UN)
+        close(descriptor)
+    }
 
     /// Locks the file, which is made when missing.
     /// - Returns: nil when somebody else holds the lock.
