@@ -10,7 +10,14 @@ enum Sandbox {
     /// A sandbox or two for each processor: more at a time would only make each slower.
     private static let turnstile = Turnstile(width: 3)
     static let policy = Result { try PolicyLibrary().policy("default") }
-    private static let shared = Task { try await makeEngine(home: "/nonexistent/alma") }
+    private static let shared = Task { try await makeEngine(home: home) }
+
+    /// ALMA's home of the engine that all tests share; gone with the process.
+    private static let home: String = {
+        let path = FileManager.default.temporaryDirectory.path + "/alma-confinement-home-\(getpid())"
+        atexit { try? FileManager.default.removeItem(atPath: Sandbox.home) }
+        return path
+    }()
 
     /// The default policy with paths that every profile protects.
     static func policy(protecting paths: [String]) throws -> Policy {

@@ -76,11 +76,13 @@ struct HostFaultTests {
         }
     }
 
-    @Test("a home that cannot be written does no harm to a fresh run", .asOrdinaryUser)
+    @Test("a home in which nothing can be recorded is refused before anything runs", .asOrdinaryUser)
     func closedHome() async throws {
         let stage = try Stage()
         let done = try await stage.alma("run", "-c", "print(1)", environment: ["ALMA_HOME": "/proc/none"])
-        #expect(done.out == "1\n", "\(done.err)")
+        #expect(done.status == 125)
+        #expect(done.out == "")
+        #expect(done.err.hasPrefix("alma: store."), "\(done.err)")
         let kept = try await stage.alma("run", "--keep", "-c", "print(1)", environment: ["ALMA_HOME": "/usr/none"])
         #expect(kept.status == 125)
         #expect(kept.err.hasPrefix("alma: file.failed: "), "\(kept.err)")
