@@ -34,6 +34,8 @@ final class RunDialogue: Sendable {
     func hear(_ event: JSON) async {
         switch event["type"]?.string.flatMap(RunEvent.Kind.init) {
         case .accepted: accepted(event["run_id"]?.string ?? "")
+        // Not before: until then what is typed may be the answer to a question.
+        case .started: if feedsInput, let run = event["run_id"]?.string { aside { await self.feed(run) } }
         case .stdout, .stderr:
             if showsOutput, let chunk = OutputChunk(event: event) { await streams.show(chunk) }
         case .approvalRequired: if let data = event["data"] { aside { await self.ask(data) } }
@@ -57,7 +59,6 @@ final class RunDialogue: Sendable {
             return state.interruptions > 0
         }
         if isInterrupted { cancel() }
-        if feedsInput { aside { await self.feed(run) } }
     }
 
     /// `end` awaits it.
