@@ -179,7 +179,8 @@ extension Approval {
     var eventData: JSON {
         [
             "approval_id": .string(id), "tool": .string(tool), "reason": .string(reason), "rules": JSON(rules),
-            "input": input, "expires": .string(expires.description),
+            "input": input, "workspace": workspace.map(JSON.string) ?? .null,
+            "expires": .string(expires.description),
         ]
     }
 }

@@ -3,7 +3,7 @@ public enum RunID {
     public static func make() -> String {
         let high = UInt64.random(in: .min ... .max) & ~0xF000 | 0x4000
         let low = UInt64.random(in: .min ... .max) & ~(0xC0 << 56) | 0x80 << 56
-        let digits = hexadecimal(high) + hexadecimal(low)
+        let digits = hexadecimal(withUnsafeBytes(of: (high.bigEndian, low.bigEndian)) { Array($0) }).utf8
         var text: [UInt8] = []
         text.reserveCapacity(36)
         for (index, digit) in digits.enumerated() {
@@ -11,10 +11,5 @@ public enum RunID {
             text.append(digit)
         }
         return String(decoding: text, as: UTF8.self)
-    }
-
-    private static func hexadecimal(_ number: UInt64) -> [UInt8] {
-        let digits = Array("0123456789abcdef".utf8)
-        return (0..<16).map { digits[Int(number >> (60 - 4 * UInt64($0)) & 15)] }
     }
 }

@@ -24,11 +24,11 @@ struct Approver: Sendable {
 
     /// nil when there is no answer: the terminal is gone, or the run ended first.
     func answer(to approval: JSON) async -> Answer? {
-        let shown = [("tool", "tool"), ("because", "reason")].map { title, name in
-            "\(title.padded(to: 8)) \(Visible.text(approval[name]?.string ?? "-"))"
+        let shown = [("tool", "tool"), ("because", "reason"), ("workspace", "workspace")].map { title, name in
+            "\(title.padded(to: 9)) \(Visible.text(approval[name]?.string ?? "-"))"
         }
         let input = Visible.text(approval["input"].map(\.compact) ?? "")
-        let question = (["alma asks for your approval"] + shown + ["input    \(input)"]).joined(separator: "\n")
+        let question = (["alma asks for your approval"] + shown + ["input     \(input)"]).joined(separator: "\n")
         return await lane.perform(ifCancelled: nil) { Self.ask(question) }
     }
 
@@ -36,6 +36,8 @@ struct Approver: Sendable {
         let terminal = open("/dev/tty", O_RDWR | O_CLOEXEC)
         guard terminal >= 0 else { return nil }
         defer { close(terminal) }
+        // What was typed before the question is no answer to it.
+        tcflush(terminal, TCIFLUSH)
         guard StandardDescriptors.write(question + "\n", to: terminal) else { return nil }
         while true {
             guard StandardDescriptors.write("let it run? yes, no, or always this very call: ", to: terminal),
