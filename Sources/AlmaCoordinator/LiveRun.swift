@@ -79,16 +79,6 @@ final class LiveRun: Sendable {
         }
     }
 
-    var isCancelled: Bool {
-        work.withLock { work in
-            switch work {
-            case .cancelled: true
-            case .going(let task): task.isCancelled
-            case .none, .inLine: false
-            }
-        }
-    }
-
     /// Returns when the task that `start` made has ended.
     func finish() async {
         let task: Task<Void, Never>? = work.withLock { if case .going(let task) = $0 { task } else { nil } }

@@ -15,7 +15,7 @@ extension Coordinator {
             }
             if result == nil { result = try await perform(run, place) }
         } catch {
-            if error.code == .runCancelled { result = run.unstarted } else { failure = error }
+            failure = error
         }
         run.input?.close()
         place.leave()
@@ -108,10 +108,7 @@ extension Coordinator {
     private func connections(_ run: LiveRun) -> RunConnections {
         var connections = RunConnections()
         connections.copyOut = run.request.copyOut
-        connections.beforeStart = { () throws(AlmaError) in
-            try await run.announce()
-            if run.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
-        }
+        connections.beforeStart = { () throws(AlmaError) in try await run.announce() }
         connections.output = { await run.journal.output($0) }
         switch run.request.input {
         case .empty: break

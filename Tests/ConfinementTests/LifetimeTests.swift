@@ -105,10 +105,13 @@ struct LifetimeTests {
     @Test("a run that is cancelled before it starts is cancelled")
     func cancelEarly() async throws {
         let marker = UUID().uuidString
-        let call = ToolCall(tool: "shell", input: ["argv": ["sleep", "100", .string(marker)]])
+        let call = ToolCall(tool: "shell", input: ["argv": ["sh", "-c", "sleep 100; :", .string(marker)]])
         let run = Task { try await Sandbox.run(call) }
         run.cancel()
-        #expect(try await run.value.status == .cancelled)
+        let result = try await run.value
+        #expect(result.status == .cancelled)
+        #expect(result.errorCode == .runCancelled)
+        #expect(result.result == .null, "\(result)")
         #expect(HostProcess.marked(marker).isEmpty)
     }
 

@@ -113,6 +113,7 @@ final class RunSession: Sendable {
         var stdout = OutputKeeper(limit: keptOutput)
         var stderr = OutputKeeper(limit: keptOutput)
         try await connections.beforeStart?()
+        if control.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
         let assignment = AssignmentMessage(
             plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
         await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)
