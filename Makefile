@@ -3,13 +3,16 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: run test bench install format
+.PHONY: run test adversarial bench install format
 
 run: ## build it and watch it do its job
 	.ci/tour
 
 test: ## everything, as root also as an ordinary user
 	.ci/test
+
+adversarial: ## the attacks, as root and as an ordinary user and beside peers, and their table
+	.ci/adversarial
 
 bench: ## times and memory beside peers
 	Tests/Benchmarks/run

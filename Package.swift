@@ -85,12 +85,19 @@ let package = Package(
             dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaSocket", "AlmaWire"],
             path: "Tests/Benchmarks", exclude: ["run"]),
         .target(name: "CSeccompProbe", path: "Tests/Support/CSeccompProbe"),
+        .target(name: "TestStage", path: "Tests/Support/Stage"),
+        .executableTarget(
+            name: "hostile", path: "Tests/Support/Hostile",
+            cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1"])],
+            // Needs nothing but a kernel, also where the toolchain is not to be seen.
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
         .testTarget(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaHost", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),
         .testTarget(
             name: "ConfinementTests", dependencies: ["AlmaExecution", "AlmaModel", "AlmaPolicy", "CConfinement"]),
-        .testTarget(name: "EndToEndTests"),
+        .testTarget(name: "EndToEndTests", dependencies: ["TestStage"]),
+        .testTarget(name: "Adversarial", dependencies: ["TestStage", "hostile"], exclude: ["run"]),
         .testTarget(name: "AlmaModelTests", dependencies: ["AlmaModel"], exclude: ["Golden"]),
         .testTarget(name: "AlmaWireTests", dependencies: ["AlmaWire", "AlmaModel"]),
         .testTarget(

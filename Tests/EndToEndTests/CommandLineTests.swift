@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Command line", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct CommandLineTests {
     @Test("ALMA's options end at FILE; all after belongs to the program")

@@ -2,6 +2,8 @@ import Foundation
 import Synchronization
 import Testing
 
+@testable import TestStage
+
 /// What clients were told before the coordinator was killed.
 private final class Told: Sendable {
     struct State {

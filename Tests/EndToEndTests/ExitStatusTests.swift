@@ -1,5 +1,7 @@
 import Testing
 
+@testable import TestStage
+
 @Suite("Exit status", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct ExitStatusTests {
     @Test("is the program's own", arguments: [0, 1, 3, 7, 100, 255])

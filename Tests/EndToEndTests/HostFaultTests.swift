@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Hosts that give less", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct HostFaultTests {
     /// Runs `alma` where no further user namespace can be made: in one of our own whose limit is 0.

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Bad input", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct InputFaultTests {
     @Test(

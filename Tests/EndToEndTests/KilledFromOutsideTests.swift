@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Ended from outside", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct KilledFromOutsideTests {
     /// The processes of a run, in the order in which each starts the next.

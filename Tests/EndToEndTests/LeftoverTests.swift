@@ -1,6 +1,8 @@
 import Glibc
 import Testing
 
+@testable import TestStage
+
 /// The checks that every other test here leans on must be able to fail.
 @Suite("What is left behind is seen", .timeLimit(.minutes(1)))
 struct LeftoverTests {

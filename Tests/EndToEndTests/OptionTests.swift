@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Options", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct OptionTests {
     @Test("--env sets variables, and unsafe names are dropped and listed")

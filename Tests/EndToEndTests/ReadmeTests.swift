@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 /// One command of the README's session and the lines it shall print; `…` alone stands for any lines, at the end of a
 /// line for any rest of it.
 struct Step: Sendable, CustomTestStringConvertible {

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("The result tells what happened", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct ResultTests {
     @Test("every field of the contract is there, and no other")

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("The coordinator as a process", .realPrograms, .serialized, .timeLimit(.minutes(10)))
 struct ServeTests {
     @Test("SIGTERM with runs under way, waiting, asked about and streaming: all end, and are told as ended")

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("The coordinator's socket", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct SocketTests {
     @Test("says who it is and what is in force")

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Streams", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct StreamTests {
     @Test("standard input is passed on from a pipe, a file and an empty device")

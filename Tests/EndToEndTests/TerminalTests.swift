@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 /// A terminal of our own: what is written to it is typed, and what is read was shown.
 private final class Terminal: Sendable {
     let path: String

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Tools", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct ToolTests {
     private static let names = [

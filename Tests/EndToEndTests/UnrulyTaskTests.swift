@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Tasks that will not behave", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct UnrulyTaskTests {
     @Test("one that ignores every signal ends at its wall time, children and all")

@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Bad workspaces", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct WorkspaceFaultTests {
     private func refuses(_ stage: Stage, _ workspace: String, _ code: String) async throws {

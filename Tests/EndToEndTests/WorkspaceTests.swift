@@ -1,6 +1,8 @@
 import Foundation
 import Testing
 
+@testable import TestStage
+
 @Suite("Workspaces and files", .realPrograms, .serialized, .timeLimit(.minutes(5)))
 struct WorkspaceTests {
     @Test("what changed in a given workspace is told exactly")
