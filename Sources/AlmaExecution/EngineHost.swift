@@ -111,13 +111,16 @@ final class Leftovers: Sendable {
     }
 
     private let state = Mutex(State())
+    /// The way of a result to its caller: clearing at once would take the processors from it.
+    private static let pause = Duration.milliseconds(2)
 
-    /// Starts clearing at once; `finish` awaits it.
+    /// Starts clearing in a moment; `finish` awaits it.
     func clear(_ work: @escaping @Sendable () async -> Void) {
         state.withLock { state in
             let id = state.next
             state.next += 1
             state.running[id] = Task {
+                try? await Task.sleep(for: Self.pause)
                 await work()
                 _ = self.state.withLock { $0.running.removeValue(forKey: id) }
             }
@@ -167,7 +170,8 @@ struct BlankExecutor: Sendable {
 /// Makes blank executors. May keep one that waits for the next run, ended when none comes for a while.
 actor BlankExecutors {
     private enum Spare {
-        case none, making, closed
+        case none, closed
+        case making(Task<BlankExecutor?, Never>)
         case waiting(BlankExecutor, expiry: Task<Void, Never>)
     }
 
@@ -176,6 +180,10 @@ actor BlankExecutors {
     private let keepsOne: Bool
     private let idle: Duration
     private var spare = Spare.none
+    private let asked = Atomic(0)
+
+    /// How often one was asked for.
+    nonisolated var takes: Int { asked.load(ordering: .relaxed) }
 
     /// - Parameter idle: how long one waits at most.
     init(spawner: SpawnerClient, owners: OwnerPool, keepsOne: Bool, idle: Duration = .seconds(60)) {
@@ -188,16 +196,28 @@ actor BlankExecutors {
     /// The one that waits.
     var waiting: BlankExecutor? { if case .waiting(let blank, _) = spare { blank } else { nil } }
 
-    /// The one that waits, else a new one. Whoever takes it ends it, in any case.
+    /// The one that waits or is being made, else a new one. Whoever takes it ends it, in any case.
     /// - Throws: `isolation.unavailable`.
     func take() async throws(AlmaError) -> BlankExecutor {
-        if case .waiting(let blank, let expiry) = spare {
-            spare = .none
-            expiry.cancel()
+        asked.add(1, ordering: .relaxed)
+        if let blank = await takeSpare(leaving: .none) {
             if !blank.executor.hasEnded { return blank }
             await end(blank)
         }
         return try await make()
+    }
+
+    private func takeSpare(leaving next: Spare) async -> BlankExecutor? {
+        let taken = spare
+        if case .closed = taken { return nil }
+        spare = next
+        switch taken {
+        case .none, .closed: return nil
+        case .making(let making): return await making.value
+        case .waiting(let blank, let expiry):
+            expiry.cancel()
+            return blank
+        }
     }
 
     func end(_ blank: BlankExecutor) async {
@@ -205,16 +225,17 @@ actor BlankExecutors {
         owners.give(blank.owner)
     }
 
-    /// Has one wait for the next run, where one is to be kept.
-    func refill() async {
-        guard keepsOne, case .none = spare else { return }
-        spare = .making
+    /// Has one wait for the next run, where one is to be kept. Not in the way of a run that came meanwhile, which will
+    /// do the same at its end.
+    /// - Parameter earlier: `takes` when this was called for.
+    func refill(after earlier: Int) async {
+        guard keepsOne, takes == earlier, case .none = spare else { return }
         // What fails now is said to the run that asks for one.
-        let made = try? await make()
-        guard case .making = spare else {
-            if let made { await end(made) }
-            return
-        }
+        let making = Task { try? await make() }
+        spare = .making(making)
+        let made = await making.value
+        // Else somebody took it, or saw to its end.
+        guard case .making(making) = spare else { return }
         // Awaited by nobody: it ends with the wait, which `take` and `close` cut short.
         spare = made.map { blank in .waiting(blank, expiry: Task { await expire(blank) }) } ?? .none
     }
@@ -237,10 +258,6 @@ actor BlankExecutors {
     }
 
     func close() async {
-        let last = spare
-        spare = .closed
-        guard case .waiting(let blank, let expiry) = last else { return }
-        expiry.cancel()
-        await end(blank)
+        if let last = await takeSpare(leaving: .closed) { await end(last) }
     }
 }

@@ -45,7 +45,7 @@ struct BlankExecutorTests {
     @Test("that was killed meanwhile is not used")
     func killed() async throws {
         let (spawner, blanks) = try await makeBlanks(idle: .seconds(60))
-        await blanks.refill()
+        await blanks.refill(after: blanks.takes)
         let waiting = try #require(await blanks.waiting)
         waiting.executor.kill()
         #expect(await Host.eventually { waiting.executor.hasEnded })
@@ -56,10 +56,38 @@ struct BlankExecutorTests {
         await spawner.close()
     }
 
+    @Test("that is still being made is the next run's, and nothing of it is left behind")
+    func beingMade() async throws {
+        let (spawner, blanks) = try await makeBlanks(idle: .seconds(60))
+        let earlier = blanks.takes
+        async let refilled: Void = blanks.refill(after: earlier)
+        let first = try await blanks.take()
+        await refilled
+        #expect(!first.executor.hasEnded)
+        #expect(await blanks.waiting == nil)
+        await blanks.end(first)
+        await blanks.close()
+        await spawner.close()
+    }
+
+    @Test("is not made when another run came meanwhile: it would take the processors from that one")
+    func overtaken() async throws {
+        let (spawner, blanks) = try await makeBlanks(idle: .seconds(60))
+        let earlier = blanks.takes
+        let next = try await blanks.take()
+        await blanks.refill(after: earlier)
+        #expect(await blanks.waiting == nil)
+        await blanks.refill(after: blanks.takes)
+        #expect(await blanks.waiting != nil)
+        await blanks.end(next)
+        await blanks.close()
+        await spawner.close()
+    }
+
     @Test("ends when no run comes, and the next one gets a new one")
     func idle() async throws {
         let (spawner, blanks) = try await makeBlanks(idle: .milliseconds(20))
-        await blanks.refill()
+        await blanks.refill(after: blanks.takes)
         while await blanks.waiting != nil { await Task.yield() }
         let fresh = try await blanks.take()
         #expect(!fresh.executor.hasEnded)
@@ -71,10 +99,10 @@ struct BlankExecutorTests {
     @Test("is not made when none is to be kept, nor after the end")
     func off() async throws {
         let (spawner, blanks) = try await makeBlanks(idle: .seconds(60), keepsOne: false)
-        await blanks.refill()
+        await blanks.refill(after: blanks.takes)
         #expect(await blanks.waiting == nil)
         await blanks.close()
-        await blanks.refill()
+        await blanks.refill(after: blanks.takes)
         #expect(await blanks.waiting == nil)
         await spawner.close()
     }

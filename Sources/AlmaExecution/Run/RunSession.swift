@@ -31,8 +31,8 @@ final class RunSession: Sendable {
         var cgroup: Cgroup?
         // All processes of the task are dead when the result is there; what else it held goes while the caller reads.
         defer {
-            host.leftovers.clear { [host, cgroup] in
-                await host.blanks.refill()
+            host.leftovers.clear { [host, cgroup, takes = host.blanks.takes] in
+                await host.blanks.refill(after: takes)
                 await blank.executor.end()
                 await Self.remove(cgroup)
                 host.owners.give(blank.owner)
