@@ -22,6 +22,7 @@ final class Executor {
         // What the tool could take over shall not hold the coordinator's terminal.
         dup2(1, 2)
         let host = NamespaceIDs(process: "self")
+        FaultPoint.reached("executor.forked")
         guard alma_die_with_parent(parent) == 0, alma_enter_user_namespace(sync) == 0,
             let executor = Executor(channel: channel, host: host)
         else { exit(1) }
@@ -49,15 +50,19 @@ final class Executor {
         } catch {
             refuse(prepareID, error)
         }
+        FaultPoint.reached("executor.prepared")
         channel.send(.response(prepareID, result: ["init_pid": JSON(prepared.initPID)]))
         guard case .request(let assignID, "assign", let params) = channel.wait() else { exit(0) }
         do {
             let started = try assign(params, to: prepared)
-            channel.send(.response(assignID, result: started.run()))
+            let report = started.run()
+            FaultPoint.reached("executor.reporting")
+            channel.send(.response(assignID, result: report))
         } catch {
             refuse(assignID, error)
         }
         channel.flush(flags: 0)
+        FaultPoint.reached("executor.reported")
         exit(0)
     }
 
@@ -77,6 +82,7 @@ final class Executor {
         guard var streams, place(plan, streams, joins) else { throw failure(ALMA_STAGE_START, ENOMEM) }
         let initPID = try enter(plan)
         if initPID == 0 { Operation.run(tool) }
+        FaultPoint.reached("executor.entered")
         streams.closeToolEnds()
         joins.forEach { close($0) }
         let pidfd = alma_pidfd_open(initPID)
@@ -133,16 +139,20 @@ final class Executor {
         guard var descriptors = channel.take(assignment.descriptorCount) else {
             throw RPCError(code: -32602, message: "assign came without its \(assignment.descriptorCount) descriptors")
         }
+        FaultPoint.reached("executor.assigned")
         try attach(assignment, &descriptors)
+        FaultPoint.reached("executor.attached")
         try describe(assignment, views: prepared.views)
         let before = WorkspaceListing.take(for: assignment.comparison)
         let waiting = try startTool(prepared)
+        FaultPoint.reached("executor.waiting")
         let isolation = IsolationReading(toolPID: waiting.record.pid, host: host, probe: waiting.record.landlock_probe)
         let missing = assignment.required.filter { isolation.layers[$0] != .active }.map(\.rawValue).sorted()
         guard missing.isEmpty else {
             throw RPCError(code: -32000, message: "layers not in force", data: ["missing": JSON(missing)])
         }
         try confineItself(prepared)
+        FaultPoint.reached("executor.confined")
         return TaskRun(
             channel: channel, prepared: prepared, assignment: assignment, listener: waiting.listener,
             isolation: isolation, before: before, cgroup: CgroupFiles(names: assignment.cgroupFiles, descriptors))
@@ -216,7 +226,7 @@ final class Executor {
 
     private func startTool(_ prepared: Prepared) throws(RPCError) -> (record: alma_record, listener: Int32) {
         var listeners: [Int32] = [-1]
-        guard write(prepared.streams.link, "b", 1) == 1 else { throw failure(ALMA_STAGE_FORK, errno) }
+        guard write(prepared.streams.link, "b", 1) == 1 else { throw failure(ALMA_STAGE_FORK, ESRCH) }
         let record = receiveRecord(prepared.streams.link, &listeners)
         guard record.kind == ALMA_RECORD_WAITING.rawValue else { throw failure(record, whenSilent: ALMA_STAGE_FORK) }
         return (record, listeners[0])

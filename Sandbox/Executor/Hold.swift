@@ -1,3 +1,4 @@
+import AlmaModel
 import AlmaWire
 import CConfinement
 import Glibc
@@ -42,6 +43,7 @@ final class Hold {
     func release() {
         for placeholder in placeholders.reversed() { placeholder.remove() }
         placeholders = []
+        FaultPoint.reached("spawner.emptied")
         record?.remove()
         record = nil
     }
@@ -92,8 +94,10 @@ final class Hold {
     /// - Returns: false where the file system is read-only.
     private func make(_ name: String, _ parent: Int32) throws(HoldFailure) -> Bool {
         try writeRecord()
+        FaultPoint.reached("spawner.recorded")
         do throws(HoldFailure) {
             try Placeholder.make(name, in: parent)
+            FaultPoint.reached("spawner.placed")
         } catch {
             if error.cause == EROFS { return false }
             guard error.cause == EEXIST else { throw error }
@@ -106,7 +110,7 @@ final class Hold {
         guard let found = Placeholder.recognize(raw, named: name, in: parent) else { return true }
         guard !placeholders.contains(where: { $0.inode == found.inode }) else { return true }
         try writeRecord()
-        guard found.lock() else { return false }
+        guard try found.lock() else { return false }
         placeholders.append(found)
         if let owner { try found.give(to: owner) }
         return true

@@ -1,3 +1,4 @@
+import AlmaModel
 import AlmaWire
 import CConfinement
 import Glibc
@@ -21,6 +22,7 @@ struct HoldRecord {
                 throw HoldFailure(cause: errno)
             }
             let file = OwnedFile(raw)
+            FaultPoint.reached("spawner.noted")
             // Whoever sweeps may have been quicker than the lock.
             guard file.lock(LOCK_EX), file.isLinked else { continue }
             let text = ([workspace] + paths).map { $0 + "\0" }.joined()
@@ -64,22 +66,27 @@ struct HoldRecord {
         guard file.lock(LOCK_EX | LOCK_NB), file.isLinked else { return }
         let names = file.text.split(separator: "\0").map(String.init)
         if let workspace = names.first {
-            for path in names.dropFirst() { sweep(path, in: workspace) }
+            var found: [Placeholder] = []
+            for path in names.dropFirst() { find(path, in: workspace, &found) }
+            // Only now, and backwards: one above several paths must be empty to go.
+            for placeholder in found.reversed() { placeholder.remove() }
         }
         unlink(path)
     }
 
-    private static func sweep(_ path: String, in workspace: String) {
+    private static func find(_ path: String, in workspace: String, _ found: inout [Placeholder]) {
         var directory = OwnedDescriptor(adopting: open(workspace, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC))
-        var found: [Placeholder] = []
         for name in ProtectedPath.components(path) ?? [] {
             let parent = directory.withRaw { $0 }
             let next = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard next >= 0 else { break }
-            if let placeholder = Placeholder.recognize(next, named: name, in: parent) { found.append(placeholder) }
+            guard next >= 0 else { return }
+            if let placeholder = Placeholder.recognize(next, named: name, in: parent),
+                !found.contains(where: { $0.inode == placeholder.inode })
+            {
+                found.append(placeholder)
+            }
             directory = OwnedDescriptor(adopting: next)
         }
-        for placeholder in found.reversed() { placeholder.remove() }
     }
 }
 

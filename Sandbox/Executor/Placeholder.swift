@@ -12,6 +12,9 @@ final class Placeholder {
     /// What it becomes when the task has put something into it, so that it stays.
     private static let ordinaryMode: mode_t = 0o755
 
+    /// Milliseconds; who removes a placeholder has it locked for much less.
+    private static let patience = 100
+
     private let parent: OwnedDescriptor
     private let name: String
     private let directory: OwnedDescriptor
@@ -49,8 +52,14 @@ final class Placeholder {
 
     /// Waits for whoever is just removing it.
     /// - Returns: false when it is gone from its place.
-    func lock() -> Bool {
-        directory.withRaw { flock($0, LOCK_SH) } == 0 && isInPlace
+    /// - Throws: EWOULDBLOCK when somebody else, who can be anybody, keeps it locked.
+    func lock() throws(HoldFailure) -> Bool {
+        for _ in 0..<Self.patience {
+            if directory.withRaw({ flock($0, LOCK_SH | LOCK_NB) }) == 0 { return isInPlace }
+            guard errno == EWOULDBLOCK else { break }
+            usleep(1000)
+        }
+        throw HoldFailure(cause: errno)
     }
 
     private var isInPlace: Bool {

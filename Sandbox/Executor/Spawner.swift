@@ -18,12 +18,14 @@ final class Spawner {
         umask(0o022)
         // So that it sees the end of whatever an executor leaves behind.
         _ = alma_adopt_orphans()
+        FaultPoint.reached("spawner.started")
         Rehearsal.run()
         channel.send(.notification(method: "ready", params: [:]))
         while children.waitForFrame(on: channel) {
             guard let message = channel.wait(), case .request(let id, let method, let params) = message else { break }
             answer(id, method, params)
         }
+        FaultPoint.reached("spawner.ending")
         if !holds.isEmpty {
             children.killAll()
             holds.values.forEach { $0.release() }
@@ -89,9 +91,11 @@ final class Spawner {
             Executor.run(channel: Channel(descriptor: channelEnds[1]), sync: sync[1], parent: parent)
         }
         if pid > 0 { children.add(pid) }
+        FaultPoint.reached("spawner.forked")
         close(channelEnds[1])
         close(sync[1])
         let mapped = pid > 0 && alma_map_identity(sync[0], pid, owner.uid, owner.gid) == 0
+        FaultPoint.reached("spawner.mapped")
         let pidfd = mapped ? alma_pidfd_open(pid) : -1
         let cause = errno
         close(sync[0])
@@ -111,7 +115,9 @@ final class Spawner {
             let data: JSON = ["errno": JSON(error.cause), "protected": .string(error.path)]
             return channel.send(.failure(id, RPCError(code: -32000, message: "a path cannot be held", data: data)))
         }
+        FaultPoint.reached("spawner.held")
         let mount = openMount(params)
+        FaultPoint.reached("spawner.opened")
         if mount >= 0, let hold, !hold.isEmpty, case .integer(let number) = id {
             holds[number] = hold
         } else {
@@ -133,6 +139,7 @@ final class Spawner {
 
     private func release(_ id: RequestID, _ params: JSON) {
         if let number = params["hold"]?.integer { holds.removeValue(forKey: number)?.release() }
+        FaultPoint.reached("spawner.released")
         channel.send(.response(id, result: [:]))
     }
 

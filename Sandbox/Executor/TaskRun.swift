@@ -57,6 +57,7 @@ final class TaskRun {
         channel.send(.notification(method: "confined", params: ["isolation": isolation.json]))
         started = .now
         _ = write(prepared.streams.link, "g", 1)
+        FaultPoint.reached("executor.started")
         while !(phase == .dead && output.isFinished) { step() }
         return report()
     }
@@ -164,6 +165,7 @@ final class TaskRun {
     private func toolEnded(_ record: alma_record) {
         ended = record
         finished = .now
+        FaultPoint.reached("executor.ended")
         watch.lastLook()
         if watch.workspaceIsExceeded { cause = cause ?? .workspace }
         phase = .draining
@@ -192,6 +194,7 @@ final class TaskRun {
         guard phase != .dead else { return }
         phase = .dead
         if finished == nil { finished = .now }
+        FaultPoint.reached("executor.killing")
         _ = alma_pidfd_kill(prepared.initPidfd)
         while waitpid(prepared.initPID, nil, 0) < 0 && errno == EINTR {}
         var none: [Int32] = []

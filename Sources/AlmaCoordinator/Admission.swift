@@ -21,6 +21,7 @@ extension Coordinator {
             id: id, request: request, caller: caller, tool: tool, decision: decision, policy: policy,
             journal: journal, redactor: redactor)
         try enter(run)
+        FaultPoint.reached("run.admitted")
         do throws(AlmaError) { try await begin(run) } catch {
             leave(run)
             throw error
@@ -69,6 +70,7 @@ extension Coordinator {
             if hasSlot { await run.finish() } else { place.leave() }
             throw error
         }
+        FaultPoint.reached("run.recorded")
         run.intent.give(.success(notes.map(\.event)))
         if hasSlot { return }
         if asking || run.deadline != nil || run.journal.isShown {

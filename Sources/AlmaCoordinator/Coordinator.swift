@@ -126,7 +126,9 @@ public final class Coordinator: Sendable {
             }
             if isEmpty { continuation.resume() }
         }
+        FaultPoint.reached("coordinator.emptied")
         await engine.close()
+        FaultPoint.reached("coordinator.closing")
         await ledger.close()
     }
 }

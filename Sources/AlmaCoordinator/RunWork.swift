@@ -129,6 +129,7 @@ extension Coordinator {
 extension Coordinator {
     /// Records how the run ended, then lets everybody know who waits for it.
     private func end(_ run: LiveRun, _ result: ToolResult, _ failure: AlmaError?) async {
+        FaultPoint.reached("run.ending")
         var changes = await run.journal.rest()
         var shown: [RunEvent] = []
         for denied in result.deniedCalls {
@@ -146,6 +147,7 @@ extension Coordinator {
                 "the run ended as \(result.status.rawValue), but this could not be recorded: "
                     + error.message)
         }
+        FaultPoint.reached("run.ended")
         statistics.count(run.tool.name, result.status, milliseconds: result.executionTime * 1000)
         for event in shown + [finished.event] { await run.journal.show(event) }
         finish(run, outcome)

@@ -115,6 +115,9 @@ actor EngineStarter {
     private let configuration: EngineConfiguration
     private let workspaces: WorkspaceGuard
     private var starting: Task<Result<EngineHost, AlmaError>, Never>?
+    /// Of hosts whose spawner was lost.
+    private var lost: [Leftovers] = []
+    private var isClosed = false
 
     init(_ configuration: EngineConfiguration, _ workspaces: WorkspaceGuard) {
         self.configuration = configuration
@@ -124,7 +127,23 @@ actor EngineStarter {
     /// - Throws: `isolation.unavailable` with the cause and the fix when this host cannot confine anything at all; the
     ///   next call tries again.
     func host() async throws(AlmaError) -> EngineHost {
-        if let starting { return try await starting.value.get() }
+        while let starting {
+            let host = try await starting.value.get()
+            if isClosed { break }
+            guard host.spawner.hasEnded else { return host }
+            // Its runs ended with it. The first who sees it starts another.
+            if self.starting == starting {
+                self.starting = nil
+                lost.append(host.leftovers)
+                await host.blanks.close()
+                await host.spawner.close()
+            }
+        }
+        return try await start()
+    }
+
+    private func start() async throws(AlmaError) -> EngineHost {
+        guard !isClosed else { throw AlmaError(.isolationUnavailable, "the engine is closed") }
         let task = Task { [configuration, workspaces] in
             do throws(AlmaError) {
                 return Result<EngineHost, AlmaError>.success(
@@ -141,6 +160,8 @@ actor EngineStarter {
 
     /// Ends everything that was started, and waits for it.
     func close() async {
+        isClosed = true
+        for leftovers in lost { await leftovers.finish() }
         guard let host = try? await starting?.value.get() else { return }
         await host.leftovers.finish()
         await host.blanks.close()
@@ -162,7 +183,9 @@ extension EngineHost {
         }
         let cgroups = CgroupHost.find()
         Cgroup.sweep(cgroups)
+        FaultPoint.reached("engine.swept")
         let spawner = try await SpawnerClient.start(executor: configuration.executor)
+        FaultPoint.reached("engine.spawner")
         let owners = OwnerPool(isPrivileged: isPrivileged)
         let host = EngineHost(
             spawner: spawner, workspaces: workspaces, cgroups: cgroups, owners: owners,

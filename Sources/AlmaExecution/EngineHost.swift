@@ -35,7 +35,7 @@ struct EngineHost: Sendable {
     func makeWorkspace(bytes: Int64, files: Int64, for owner: SpawnerClient.Owner) async throws(AlmaError) -> Int32 {
         do throws(SpawnerClient.Refused) { return try await spawner.make(bytes: bytes, files: files, for: owner) } catch
         {
-            throw Self.unavailable("a workspace in memory cannot be made", error.cause)
+            throw Self.unavailable("a workspace in memory cannot be made", error)
         }
     }
 
@@ -54,7 +54,7 @@ struct EngineHost: Sendable {
                     "the filesystem of \(Visible.text(path)) cannot show another owner (no idmapped mounts); "
                         + "use a directory on ext4, xfs, btrfs or tmpfs, or run ALMA as an ordinary user")
             }
-            throw Self.unavailable("workspace \(Visible.text(path)) cannot be attached", error.cause)
+            throw Self.unavailable("workspace \(Visible.text(path)) cannot be attached", error)
         }
     }
 
@@ -69,13 +69,13 @@ struct EngineHost: Sendable {
         var source = source(pinned, owner: owner, readOnly: true)
         do throws(SpawnerClient.Refused) { return try await spawner.open(source).mount } catch {
             guard error.cause == EINVAL, source.idmap != nil else {
-                throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error.cause)
+                throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error)
             }
         }
         // A filesystem without idmapped mounts shows its own ids, which do no harm where nothing can be written.
         source.idmap = nil
         do throws(SpawnerClient.Refused) { return try await spawner.open(source).mount } catch {
-            throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error.cause)
+            throw Self.unavailable("\(Visible.text(path)) cannot be mounted", error)
         }
     }
 
@@ -98,8 +98,9 @@ struct EngineHost: Sendable {
                 + "tasks: \(fix)")
     }
 
-    private static func unavailable(_ what: String, _ cause: Int32) -> AlmaError {
-        AlmaError(.isolationUnavailable, "\(what): \(String(cString: strerror(cause))); run `alma doctor`")
+    private static func unavailable(_ what: String, _ refused: SpawnerClient.Refused) -> AlmaError {
+        let cause = String(cString: strerror(refused.cause))
+        return refused.asLoss ?? AlmaError(.isolationUnavailable, "\(what): \(cause); run `alma doctor`")
     }
 }
 

@@ -10,6 +10,9 @@ public struct Timestamp: Sendable, Hashable, Comparable, CustomStringConvertible
     public static var now: Timestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
+        #if DEBUG
+            time.tv_sec += FaultPoint.clockStep
+        #endif
         return Timestamp(milliseconds: Int64(time.tv_sec) * 1000 + Int64(time.tv_nsec) / 1_000_000)
     }
 

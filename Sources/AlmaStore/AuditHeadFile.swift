@@ -14,9 +14,13 @@ struct AuditHeadFile: Sendable {
     /// `COUNT HASH\n`: 20 digits, 64 hex digits.
     private static let width = 86
 
-    var exists: Bool { access(path, F_OK) == 0 }
+    /// Missing, or made by a store that was killed before it wrote anything in it.
+    var isBlank: Bool {
+        var status = stat()
+        return lstat(path, &status) != 0 ? errno == ENOENT : status.st_mode & S_IFMT == S_IFREG && status.st_size == 0
+    }
 
-    /// Writes the head of an empty chain, durably, unless the file is there.
+    /// Writes the head of an empty chain, durably, unless the file says something.
     func create() throws(AlmaError) {
         let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw AlmaError(kernel: errno, "make \(path)") }
@@ -24,6 +28,7 @@ struct AuditHeadFile: Sendable {
         try lock(descriptor)
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw AlmaError(kernel: errno, "look at \(path)") }
+        FaultPoint.reached("store.head")
         if status.st_size == 0 { try write(.start, to: descriptor) }
     }
 

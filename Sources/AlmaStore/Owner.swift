@@ -33,6 +33,7 @@ final class Owner: Sendable {
             return .commit
         }
         if (try? OwnersTable.pid(of: id, in: database)) == .some(nil) { unlink(path) }
+        FaultPoint.reached("store.leaving")
         letGo()
     }
 

@@ -15,9 +15,11 @@ struct Recovery {
         var head: AuditHead?
         try database.inTransaction(.immediate) {
             try OwnersTable.add(owner.id, kind: kind, to: database)
+            FaultPoint.reached("store.recovering")
             for id in dead.keys.sorted() { head = try bury(id, in: database) ?? head }
             return .commit
         }
+        FaultPoint.reached("store.recovered")
         for id in dead.keys { unlink(home.ownerLock(id)) }
         return head
     }

@@ -38,12 +38,15 @@ public final class Store: Ledger {
         let owner = try Owner.enter(home)
         let lost = try storing {
             try pool.writeWithoutTransaction { database in
+                FaultPoint.reached("store.new")
                 try Schema.migrate(database)
+                FaultPoint.reached("store.migrated")
                 // Before there is any record: whoever removes the file later shall not find it made again.
-                if try !head.exists && AuditTable.head(in: database) == .start { try head.create() }
+                if try head.isBlank && AuditTable.head(in: database) == .start { try head.create() }
                 return try Recovery(home: home, owner: owner, kind: kind).run(database)
             }
         }
+        FaultPoint.reached("store.opened")
         let syncer = try Syncer(home) { known in try pool.read { try AuditTable.contains(known, in: $0) } }
         syncer.committed(lost)
         return Store(pool: pool, syncer: syncer, owner: owner, head: head)
@@ -108,6 +111,7 @@ public final class Store: Ledger {
 
     public func close() async {
         guard await writer.close({ self.owner.leave($0) }) else { return }
+        FaultPoint.reached("store.left")
         syncer.committed(nil)
         await syncer.finish()
         try? pool.close()

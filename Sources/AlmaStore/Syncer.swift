@@ -105,6 +105,7 @@ final class Syncer: Sendable {
         guard fdatasync(log) == 0 else { return AlmaError(kernel: errno, "sync the database") }
         // The log's name, too, which is as new as the log.
         guard !isFirst || fsync(home) == 0 else { return AlmaError(kernel: errno, "sync ALMA's home") }
+        FaultPoint.reached("store.synced")
         guard let head else { return nil }
         do {
             try file.advance(to: head, isKnown: isKnown)

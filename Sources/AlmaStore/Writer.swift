@@ -111,9 +111,11 @@ final class Writer: Sendable {
         try storing {
             try database.inTransaction(.immediate) {
                 head = try body(database)
+                FaultPoint.reached("store.writing")
                 return .commit
             }
         }
+        FaultPoint.reached("store.committed")
         syncer.committed(head)
     }
 

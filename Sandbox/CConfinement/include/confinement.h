@@ -63,6 +63,8 @@ enum alma_layer {
 /* Set once at start; in release builds it changes nothing. */
 void alma_leave_out(uint32_t layers);
 int alma_left_out(uint32_t layer);
+/* Debug builds only: called with each layer where it is put on, or left out. */
+void alma_on_layer(void (*reached)(uint32_t layer));
 
 /* ---- namespaces.c ---- */
 

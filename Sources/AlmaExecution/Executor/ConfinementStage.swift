@@ -26,6 +26,10 @@ enum ConfinementStage {
     ]
 
     static func error(stage: Int64, cause: Int64) -> AlmaError {
+        // What the executor says of a process that closed its link without a word.
+        guard cause != ESRCH else {
+            return AlmaError(.runExecutorLost, "the sandbox was ended from outside while it was built")
+        }
         let stage = alma_stage(rawValue: UInt32(clamping: stage))
         let reason = String(cString: strerror(Int32(clamping: cause)))
         let layer = layers[stage] ?? "start"

@@ -18,18 +18,8 @@ final class ExecutorClient: Sendable {
     private let pidfd: OwnedDescriptor
     private let reader: Mutex<ExecutorChannel.Reader?>
     private let nextInput = Mutex<Int64>(100)
-    private let initProcess = Mutex<InitProcess?>(nil)
-
     /// The first process of the task's namespace, which ends when no other is left in it.
-    private final class InitProcess: Sendable {
-        let pid: Int32
-        let pidfd: OwnedDescriptor
-
-        init(pid: Int32, pidfd: consuming OwnedDescriptor) {
-            self.pid = pid
-            self.pidfd = pidfd
-        }
-    }
+    private let initProcess = Mutex<ProcessHandle?>(nil)
 
     /// A process that goes into namespaces of its own and then waits for `prepare`. `end` it in any case.
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix.
@@ -38,7 +28,8 @@ final class ExecutorClient: Sendable {
     {
         let descriptors: (channel: Int32, pidfd: Int32)
         do throws(SpawnerClient.Refused) { descriptors = try await spawner.spawn(as: owner) } catch {
-            throw ConfinementStage.error(stage: Int64(ALMA_STAGE_USER_NAMESPACE.rawValue), cause: Int64(error.cause))
+            throw error.asLoss
+                ?? ConfinementStage.error(stage: Int64(ALMA_STAGE_USER_NAMESPACE.rawValue), cause: Int64(error.cause))
         }
         let pidfd = OwnedDescriptor(adopting: descriptors.pidfd)
         guard let channel = ExecutorChannel(adopting: descriptors.channel) else {
@@ -94,7 +85,7 @@ final class ExecutorClient: Sendable {
         // An executor that still waits for its task has its init, alive or not yet collected. One that does not has
         // none, and never had a task.
         guard !hasEnded else { return }
-        let process = InitProcess(pid: pid, pidfd: pidfd)
+        let process = ProcessHandle(pid: pid, pidfd: pidfd)
         initProcess.withLock { $0 = process }
     }
 
@@ -169,9 +160,8 @@ final class ExecutorClient: Sendable {
     func endCompletely() async {
         await end()
         guard let process = initProcess.withLock({ $0 }) else { return }
-        let raw = process.pidfd.withRaw { $0 }
         // Not cut short by a cancelled run; awaited at once.
-        if raw >= 0 { await Task { await Reactor.shared.wait(for: .readable, on: raw) }.value }
+        await Task { await process.end() }.value
     }
 
     /// Closes the channel, on which the executor ends by itself, and returns when it is gone.
@@ -184,5 +174,29 @@ final class ExecutorClient: Sendable {
             await Reactor.shared.wait(for: .readable, on: raw)
             watchdog.cancel()
         }.value
+    }
+}
+
+/// A process known by a descriptor that can mean no other.
+final class ProcessHandle: Sendable {
+    let pid: Int32
+    private let pidfd: OwnedDescriptor
+
+    init(pid: Int32, pidfd: consuming OwnedDescriptor) {
+        self.pid = pid
+        self.pidfd = pidfd
+    }
+
+    var hasEnded: Bool {
+        var polled = pollfd(fd: pidfd.withRaw { $0 }, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, 0) != 0
+    }
+
+    func kill() { _ = pidfd.withRaw { alma_pidfd_kill($0) } }
+
+    /// Returns when it has ended, or the surrounding task is cancelled; at once when its descriptor could not be had.
+    func end() async {
+        let raw = pidfd.withRaw { $0 }
+        if raw >= 0 { await Reactor.shared.wait(for: .readable, on: raw) }
     }
 }

@@ -2,6 +2,7 @@ import AlmaModel
 import AlmaWire
 import CConfinement
 import Glibc
+import Synchronization
 
 /// The coordinator's side of the spawner process: asks it for executors and workspaces, one request at a time.
 actor SpawnerClient {
@@ -10,7 +11,8 @@ actor SpawnerClient {
     private var nextID: Int64 = 1
     private var isBusy = false
     private var waiting: [CheckedContinuation<Void, Never>] = []
-    private let pid: pid_t
+    /// nil once it is closed.
+    private let process: Mutex<ProcessHandle?>
 
     /// Numeric ids outside the sandbox.
     struct Owner: Sendable, Equatable {
@@ -25,6 +27,12 @@ actor SpawnerClient {
         var cause: Int32
         /// The protected path that it is about.
         var protected: String?
+
+        /// Set when it, or the executor it was to start, ended instead. The next run finds another.
+        var asLoss: AlmaError? {
+            guard cause == EPIPE else { return nil }
+            return AlmaError(.runExecutorLost, "the executor, or what starts executors, was ended from outside")
+        }
     }
 
     /// A workspace as a detached mount, with what keeps its protected paths until `release`.
@@ -48,19 +56,26 @@ actor SpawnerClient {
                 .isolationUnavailable,
                 "cannot start \(path): \(String(cString: strerror(cause))); install alma-executor beside alma")
         }
-        guard let channel = ExecutorChannel(adopting: ends[0]) else {
+        let pidfd = OwnedDescriptor(adopting: alma_pidfd_open(pid))
+        guard let channel = ExecutorChannel(adopting: ends[0]), pidfd.withRaw({ $0 }) >= 0 else {
+            // With its channel gone it ends by itself; it has done nothing yet.
+            kill(pid, SIGKILL)
+            waitpid(pid, nil, 0)
             throw AlmaError(.isolationUnavailable, "no more descriptors: raise `ulimit -n`")
         }
-        let client = SpawnerClient(channel: channel, pid: pid)
-        try await client.awaitReady()
+        let client = SpawnerClient(channel: channel, process: ProcessHandle(pid: pid, pidfd: pidfd))
+        do throws(AlmaError) { try await client.awaitReady() } catch {
+            await client.close()
+            throw error
+        }
         return client
     }
 
     private static func startProcess(_ path: String, _ channel: Int32) -> pid_t {
         var environment: [String] = []
         #if DEBUG
-            if let switches = getenv("ALMA_TEST_WITHOUT") {
-                environment = ["ALMA_TEST_WITHOUT=\(String(cString: switches))"]
+            for name in ["ALMA_TEST_WITHOUT", "ALMA_TEST_FAULT"] {
+                if let value = getenv(name) { environment.append("\(name)=\(String(cString: value))") }
             }
         #endif
         return CStrings.withList(["alma-executor", "spawn"]) { argv in
@@ -68,25 +83,31 @@ actor SpawnerClient {
         }
     }
 
-    private init(channel: ExecutorChannel, pid: pid_t) {
+    private init(channel: ExecutorChannel, process: ProcessHandle) {
         self.channel = channel
-        self.pid = pid
+        self.process = Mutex(process)
         reader = .init(channel)
     }
 
-    /// Seconds for a start that takes milliseconds.
-    private static let patience = 20.0
+    /// Seconds for what takes milliseconds: a start, a request, an end.
+    private static let patience = (start: 20.0, request: 10.0, end: 4.0)
 
-    private func awaitReady() async throws(AlmaError) {
-        // Ends when the answer is there; else the spawner dies and the channel with it. It is reaped in `close` only,
-        // so the number means no other process.
-        let watchdog = Task { [pid] in
-            if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { kill(pid, SIGKILL) }
-        }
-        let message = await receive()
+    /// Killed by whoever, or by us since it did not answer.
+    nonisolated var hasEnded: Bool { process.withLock { $0?.hasEnded ?? true } }
+
+    /// A spawner that does not come to the end of `body` in time dies, its executors and the channel with it.
+    private func within<T: Sendable>(_ seconds: Double, _ body: () async -> T) async -> T {
+        let process = process.withLock { $0 }
+        // Cancelled and awaited below.
+        let watchdog = Task { if (try? await Task.sleep(for: .seconds(seconds))) != nil { process?.kill() } }
+        let value = await body()
         watchdog.cancel()
         await watchdog.value
-        switch message {
+        return value
+    }
+
+    private func awaitReady() async throws(AlmaError) {
+        switch await within(Self.patience.start, { await receive() }) {
         case .notification("ready", _): return
         case .notification("refused", let params):
             throw ConfinementStage.error(stage: params["stage"]?.integer ?? 0, cause: params["errno"]?.integer ?? 0)
@@ -138,8 +159,10 @@ actor SpawnerClient {
         await takeTurn()
         defer { giveTurn() }
         nextID += 1
-        await channel.send(.request(.integer(nextID), method: method, params: params))
-        let message = await receive()
+        let message = await within(Self.patience.request) {
+            await channel.send(.request(.integer(nextID), method: method, params: params))
+            return await receive()
+        }
         let descriptors = reader.takeDescriptors()
         guard case .response(.integer(nextID), _) = message, descriptors.count == count else {
             descriptors.forEach { Glibc.close($0) }
@@ -165,12 +188,10 @@ actor SpawnerClient {
     /// Ends the spawner, and every executor with it, and returns when it is gone.
     func close() async {
         channel.shutdown()
-        let pidfd = alma_pidfd_open(pid)
-        guard pidfd >= 0 else { return }
-        let owned = OwnedDescriptor(adopting: pidfd)
-        let raw = owned.withRaw { $0 }
-        await Reactor.shared.wait(for: .readable, on: raw)
-        waitpid(pid, nil, WNOHANG)
+        guard let process = process.withLock({ $0 }) else { return }
+        await within(Self.patience.end) { await process.end() }
+        waitpid(process.pid, nil, WNOHANG)
+        self.process.withLock { $0 = nil }
     }
 }
 

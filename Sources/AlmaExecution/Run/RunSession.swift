@@ -28,24 +28,30 @@ final class RunSession: Sendable {
         // workspace.
         let copyOut = try connections.copyOut.map { (path) throws(AlmaError) in try CopyTarget(path) }
         let blank = try await host.blanks.take()
+        FaultPoint.reached("run.executor")
         var cgroup: Cgroup?
         // All processes of the task are dead when the result is there; what else it held goes while the caller reads.
         defer {
+            FaultPoint.reached("run.done")
             host.leftovers.clear { [host, cgroup, takes = host.blanks.takes] in
                 await host.blanks.refill(after: takes)
                 await blank.executor.end()
+                FaultPoint.reached("run.tidying")
                 await Self.remove(cgroup)
+                FaultPoint.reached("run.tidied")
                 host.owners.give(blank.owner)
             }
         }
         cgroup = Cgroup.make(
             on: host.cgroups, name: "alma-\(getpid())-\(plan.id)", memory: plan.limits[.memory] ?? 0,
             processes: plan.limits[.processes] ?? 0)
+        FaultPoint.reached("run.cgroup")
         let filter = try host.filters.filter(
             plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
         // It builds while the workspace is opened.
         try await blank.executor.prepare(plan, filter: filter, cgroup: cgroup)
         let workspace = try await RunWorkspace.open(plan, host: host, owner: blank.owner)
+        FaultPoint.reached("run.workspace")
         let outcome: Result<ToolResult, AlmaError>
         do throws(AlmaError) {
             outcome = .success(
@@ -55,6 +61,7 @@ final class RunSession: Sendable {
         }
         if let hold = workspace.hold {
             await blank.executor.endCompletely()
+            FaultPoint.reached("run.releasing")
             await host.spawner.release(hold)
         }
         return try outcome.get()
@@ -66,6 +73,7 @@ final class RunSession: Sendable {
         let mounts = try await openMounts(blank.owner)
         defer { mounts.forEach { close($0) } }
         let initPID = try await blank.executor.awaitPrepared()
+        FaultPoint.reached("run.prepared")
         control.started(blank.executor)
         let (outcome, files) = try await run(
             blank.executor, initPID, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
@@ -117,8 +125,10 @@ final class RunSession: Sendable {
         let assignment = AssignmentMessage(
             plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
         await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)
+        FaultPoint.reached("run.assigned")
         assignment.closeDescriptors()
         let (answer, isolation) = await converse(executor, &stdout, &stderr)
+        FaultPoint.reached("run.answered")
         var report = try report(answer, printed: (stdout.total, stderr.total))
         report.layers = RunReport.layers(isolation)
         if let cgroup {
