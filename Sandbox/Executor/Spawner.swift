@@ -54,14 +54,16 @@ final class Spawner {
     }
 
     /// Empty `descriptors` stand for a failure with errno set.
-    private func reply(_ id: RequestID, _ method: String, _ descriptors: [Int32]) {
+    private func reply(_ id: RequestID, _ method: String, _ descriptors: [Int32], unheld: [String]? = nil) {
         let cause = errno
         guard !descriptors.isEmpty else {
             channel.send(
                 .failure(id, RPCError(code: -32000, message: "\(method) failed", data: ["errno": JSON(cause)])))
             return
         }
-        _ = channel.send(.response(id, result: ["descriptors": JSON(descriptors.count)]), with: descriptors)
+        var result: [JSON.Member] = [.init("descriptors", JSON(descriptors.count))]
+        if let unheld { result.append(.init("unheld", JSON(unheld))) }
+        _ = channel.send(.response(id, result: .object(result)), with: descriptors)
         descriptors.forEach { close($0) }
     }
 
@@ -112,12 +114,14 @@ final class Spawner {
             return channel.send(.failure(id, RPCError(code: -32000, message: "a path cannot be held", data: data)))
         }
         let mount = openMount(params)
+        let cause = errno
         if mount >= 0, let hold, !hold.isEmpty, case .integer(let number) = id {
             holds[number] = hold
         } else {
             hold?.release()
         }
-        reply(id, "workspace.open", single(mount))
+        errno = cause
+        reply(id, "workspace.open", single(mount), unheld: hold?.unheld)
     }
 
     private func takeHold(_ params: JSON) throws(HoldFailure) -> Hold? {
