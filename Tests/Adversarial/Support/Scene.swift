@@ -65,6 +65,26 @@ final class Scene: Sendable {
     }
 }
 
+extension Stage {
+    /// `alma` in a mount namespace of its own, in which the directory `at` shows `source`, or an empty file system. An
+    /// ordinary user may do that in a user namespace, where it stays the same user.
+    func start(mounting source: String?, at target: String, _ arguments: [String]) throws -> Running {
+        let mount = """
+            import ctypes, os, sys
+            libc = ctypes.CDLL(None, use_errno=True)
+            source, target = (os.fsencode(name) for name in sys.argv[1:3])
+            kind, flags = (None, 4096) if source else (b'tmpfs', 0)
+            if libc.mount(source or b'none', target, kind, flags, None if source else b'mode=1777'):
+                sys.exit(f'mount: {os.strerror(ctypes.get_errno())}')
+            libc.prctl(47, 4, 0, 0, 0)
+            os.execv(sys.argv[3], sys.argv[3:])
+            """
+        let namespaces = Programs.isRoot ? ["-m"] : ["--map-current-user", "--keep-caps", "-m"]
+        let line = ["/usr/bin/python3", "-c", mount, source ?? "", target, Programs.alma] + arguments
+        return try start(program: "/usr/bin/unshare", namespaces + line)
+    }
+}
+
 extension Attack {
     /// For attacks that no single layer holds: made on the host itself they must be seen to get through.
     func expectHeldInside(_ executors: Executors, location: SourceLocation = #_sourceLocation) async throws {
