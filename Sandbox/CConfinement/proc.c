@@ -17,7 +17,7 @@ static const char *const hidden_files[] = {
     "/proc/slabinfo",    "/proc/vmallocinfo",   "/proc/pagetypeinfo", "/proc/buddyinfo",
     "/proc/modules",     "/proc/cmdline",       "/proc/kpagecount",   "/proc/kpageflags",
     "/proc/kpagecgroup", "/proc/sysrq-trigger", "/proc/swaps",        "/proc/locks",
-    "/proc/iomem",       "/proc/ioports",
+    "/proc/iomem",       "/proc/ioports",       "/proc/config.gz",   "/proc/bootconfig",
 };
 static const char *const hidden_directories[] = {
     "/proc/acpi",   "/proc/scsi",     "/proc/asound",

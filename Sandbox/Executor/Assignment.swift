@@ -26,6 +26,8 @@ struct Assignment {
     var hasWorkspace: Bool
     /// Paths in the workspace that the task may not change.
     var protected: [String]
+    /// Paths in the workspace of which is told what lies there in the end.
+    var reported: [String]
     var mountTargets: [String]
     var cgroupFiles: [String]
     var script: (name: String, contents: [UInt8])?
@@ -40,7 +42,8 @@ struct Assignment {
 
     init(_ params: JSON) throws(RPCError) {
         guard let environment = Self.strings(params["env"]), let hasWorkspace = params["workspace"]?.bool,
-            let protected = Self.strings(params["protect"]), let mountTargets = Self.strings(params["mounts"]),
+            let protected = Self.strings(params["protect"]), let reported = Self.strings(params["report"]),
+            let mountTargets = Self.strings(params["mounts"]),
             let cgroupFiles = Self.strings(params["cgroup"]),
             let comparison = params["compare"]?.string.flatMap(Comparison.init),
             let required = Self.strings(params["required"]), let refusals = params["refusals"]?.members,
@@ -51,6 +54,7 @@ struct Assignment {
         self.environment = environment
         self.hasWorkspace = hasWorkspace
         self.protected = protected
+        self.reported = reported
         self.mountTargets = mountTargets
         self.cgroupFiles = cgroupFiles
         self.comparison = comparison

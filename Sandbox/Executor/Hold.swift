@@ -10,6 +10,12 @@ final class Hold {
     private let newRecord: () throws(HoldFailure) -> HoldRecord
     private var record: HoldRecord?
     private var placeholders: [Placeholder] = []
+    /// Paths that the task may come to make: see `neverMade`.
+    private(set) var unheld: [String] = []
+
+    /// Names at which nothing may stand in while they are missing: git would take it for its own. A task may make a
+    /// repository, and what then lies at the paths below is reported.
+    private static let neverMade: Set = [".git", "commondir"]
 
     /// Tries to find or make one directory while others make and remove it.
     private static let attempts = 1000
@@ -53,6 +59,10 @@ final class Hold {
         do throws(HoldFailure) {
             var directory = OwnedDescriptor(adopting: fcntl(root, F_DUPFD_CLOEXEC, 0))
             for name in components {
+                if Self.neverMade.contains(name), Self.isMissing(name, directory.withRaw { $0 }) {
+                    unheld.append(path)
+                    return
+                }
                 guard let next = try enter(name, directory.withRaw { $0 }) else { return }
                 directory = OwnedDescriptor(adopting: next)
             }
@@ -84,6 +94,11 @@ final class Hold {
             }
         }
         throw HoldFailure(cause: EBUSY)
+    }
+
+    private static func isMissing(_ name: String, _ parent: Int32) -> Bool {
+        var status = stat()
+        return fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) != 0 && errno == ENOENT
     }
 
     private static func isLink(_ name: String, _ parent: Int32) -> Bool {

@@ -12,7 +12,7 @@ enum Rehearsal {
     private static var assign: JSON {
         [
             "env": ["A=b"], "limits": .object(LimitKey.allCases.map { .init($0.rawValue, 1) }), "workspace": true,
-            "protect": [],
+            "protect": [], "report": [],
             "compare": "fresh", "mounts": [], "cgroup": [], "required": ["pid"], "refusals": ["1": 1],
             "deny_tcp": true, "memory_sampled": false, "program": "true", "argv": ["true"],
         ]
@@ -25,7 +25,7 @@ enum Rehearsal {
             _ = try? ConfinementPlan(params)
             guard let assignment = try? Assignment(params) else { continue }
             _ = LandlockRules.forTool(assignment, views: ["/usr"])
-            _ = WorkspaceListing.changes(before: WorkspaceListing(), for: .none).compact
+            _ = WorkspaceListing.changes(before: WorkspaceListing(), reporting: []).compact
         }
         _ = IsolationReading(toolPID: 1, host: NamespaceIDs(process: "self"), probe: 0).json.compact
         _ = Denials(refusals: [:]).json.compact

@@ -56,14 +56,16 @@ final class Spawner {
     }
 
     /// Empty `descriptors` stand for a failure with errno set.
-    private func reply(_ id: RequestID, _ method: String, _ descriptors: [Int32]) {
+    private func reply(_ id: RequestID, _ method: String, _ descriptors: [Int32], unheld: [String]? = nil) {
         let cause = errno
         guard !descriptors.isEmpty else {
             channel.send(
                 .failure(id, RPCError(code: -32000, message: "\(method) failed", data: ["errno": JSON(cause)])))
             return
         }
-        _ = channel.send(.response(id, result: ["descriptors": JSON(descriptors.count)]), with: descriptors)
+        var result: [JSON.Member] = [.init("descriptors", JSON(descriptors.count))]
+        if let unheld { result.append(.init("unheld", JSON(unheld))) }
+        _ = channel.send(.response(id, result: .object(result)), with: descriptors)
         descriptors.forEach { close($0) }
     }
 
@@ -117,13 +119,15 @@ final class Spawner {
         }
         FaultPoint.reached("spawner.held")
         let mount = openMount(params)
+        let cause = errno
         FaultPoint.reached("spawner.opened")
         if mount >= 0, let hold, !hold.isEmpty, case .integer(let number) = id {
             holds[number] = hold
         } else {
             hold?.release()
         }
-        reply(id, "workspace.open", single(mount))
+        errno = cause
+        reply(id, "workspace.open", single(mount), unheld: hold?.unheld)
     }
 
     private func takeHold(_ params: JSON) throws(HoldFailure) -> Hold? {

@@ -217,7 +217,7 @@ final class TaskRun {
             .init("stdout_bytes", JSON(output.stdoutBytes)), .init("stderr_bytes", JSON(output.stderrBytes)),
             .init("denied", denials.json),
         ]
-        members.append(.init("files", WorkspaceListing.changes(before: before, for: assignment.comparison)))
+        members.append(.init("files", WorkspaceListing.changes(before: before, reporting: assignment.reported)))
         return .object(members)
     }
 }

@@ -1,4 +1,5 @@
 import AlmaModel
+import AlmaWire
 import Glibc
 
 /// What lies in /workspace: every entry with what changes when it changes. nil counts stand for too many entries.
@@ -18,7 +19,7 @@ struct WorkspaceListing {
     private static let capacity = 20_000
     private static let depth = 64
     private static let listed = 1000
-    /// Bytes of names in one list. As JSON a byte can take six, and all three lists go into one frame of 16 MiB.
+    /// Bytes of names in one list. As JSON a byte can take six, and all lists go into one frame of 16 MiB.
     private static let listedBytes = 512 << 10
 
     private(set) var entries: [String: Entry] = [:]
@@ -37,6 +38,25 @@ struct WorkspaceListing {
         let root = open("/workspace", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         if root >= 0 { listing.walk(root, prefix: "", depth: 0) }
         return listing
+    }
+
+    /// What lies at a path of the workspace: it and all below; or what ends the way to it, a link or a file, or a
+    /// directory that cannot be entered, since something may lie behind that.
+    private static func found(at path: String) -> [String] {
+        var directory = OwnedDescriptor(adopting: open("/workspace", O_RDONLY | O_DIRECTORY | O_CLOEXEC))
+        var reached = ""
+        for name in path.split(separator: "/").map(String.init) {
+            var status = stat()
+            let parent = directory.withRaw { $0 }
+            guard fstatat(parent, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else { return [] }
+            reached += (reached.isEmpty ? "" : "/") + name
+            let next = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard next >= 0 else { return [reached] }
+            directory = OwnedDescriptor(adopting: next)
+        }
+        var listing = WorkspaceListing()
+        listing.walk(directory.release(), prefix: path + "/", depth: 0)
+        return [path] + listing.entries.keys
     }
 
     /// Takes over `directory`. Never follows a link, never leaves what it was given.
@@ -73,12 +93,17 @@ struct WorkspaceListing {
         if child >= 0 { walk(child, prefix: path + "/", depth: depth + 1) }
     }
 
-    /// null when there was too much to compare.
-    static func changes(before: WorkspaceListing?, for comparison: Assignment.Comparison) -> JSON {
-        guard let before else { return FileChanges().asJSON }
-        let after = current()
-        guard before.isComplete, after.isComplete else { return .null }
+    /// null when there was too much to compare, unless something lies at a reported path: what was created is then
+    /// known in part.
+    static func changes(before: WorkspaceListing?, reporting paths: [String]) -> JSON {
         var changes = FileChanges()
+        guard let before else { return changes.asJSON }
+        changes.protected = Array(Set(paths.flatMap { found(at: $0) }))
+        let after = current()
+        guard before.isComplete, after.isComplete else {
+            changes.created = changes.protected
+            return changes.protected.isEmpty ? .null : changes.cut(to: listed, bytes: listedBytes).asJSON
+        }
         for (path, entry) in after.entries {
             guard let earlier = before.entries[path] else {
                 changes.created.append(path)
@@ -104,10 +129,14 @@ extension FileChanges {
         }
         var result = FileChanges()
         (result.created, result.modified, result.deleted) = (cut(created), cut(modified), cut(deleted))
+        result.protected = cut(protected)
         return result
     }
 
     fileprivate var asJSON: JSON {
-        ["created": JSON(created), "modified": JSON(modified), "deleted": JSON(deleted)]
+        [
+            "created": JSON(created), "modified": JSON(modified), "deleted": JSON(deleted),
+            "protected": JSON(protected),
+        ]
     }
 }

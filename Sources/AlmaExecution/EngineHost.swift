@@ -65,7 +65,7 @@ struct EngineHost: Sendable {
             throw AlmaError(
                 .workspaceNotFound, "mount \(Visible.text(path)): \(String(cString: strerror(error.cause)))")
         }
-        try workspaces.checkMount(pinned.path)
+        try workspaces.checkMount(pinned)
         var source = source(pinned, owner: owner, readOnly: true)
         do throws(SpawnerClient.Refused) { return try await spawner.open(source).mount } catch {
             guard error.cause == EINVAL, source.idmap != nil else {

@@ -65,10 +65,17 @@ public struct FileChanges: Sendable, Equatable {
     public var created: [String] = []
     public var modified: [String] = []
     public var deleted: [String] = []
+    /// What lies in the end at protected paths that were missing and could not be kept from the task.
+    public var protected: [String] = []
 
     public init() {}
 
-    var json: JSON { ["created": JSON(created), "modified": JSON(modified), "deleted": JSON(deleted)] }
+    var json: JSON {
+        [
+            "created": JSON(created), "modified": JSON(modified), "deleted": JSON(deleted),
+            "protected": JSON(protected),
+        ]
+    }
 }
 
 /// The policy that decided a call.

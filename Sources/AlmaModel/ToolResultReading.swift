@@ -63,6 +63,7 @@ extension FileChanges {
         created = strings(json["created"])
         modified = strings(json["modified"])
         deleted = strings(json["deleted"])
+        protected = strings(json["protected"])
     }
 }
 

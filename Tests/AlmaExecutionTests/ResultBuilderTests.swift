@@ -79,7 +79,8 @@ struct ResultBuilderTests {
             error: "output_total: the task printed more than 64MiB"),
         Row(
             report: ["ended_by": "workspace"], status: .killed, code: .runLimit, limit: .workspace, returnCode: .null,
-            error: "workspace: the task stored more than 256MiB or too many files"),
+            error: "workspace: the task stored more than 256MiB or too many files, or where they cannot be counted: "
+                + "in closed directories or below too many"),
         Row(
             report: ["ended_by": "cancel", "wait_status": 9], status: .cancelled, code: .runCancelled,
             returnCode: .null,

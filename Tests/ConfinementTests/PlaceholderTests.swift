@@ -44,7 +44,7 @@ private struct RunningTask {
 @Suite("What stands in for missing protected paths", .confined, .timeLimit(.minutes(3)))
 struct PlaceholderTests {
     private static let placeholders =
-        [".envrc/", ".git/", ".git/hooks/", ".mcp.json/", "conf/", "conf/d/", "conf/d/x/"]
+        [".envrc/", ".mcp.json/", "conf/", "conf/d/", "conf/d/x/"]
         + ["deep/", "deep/er/", "deep/er/still/"]
 
     @Test("stays as long as one of several tasks needs it, in one engine or in two", arguments: [false, true])
@@ -120,7 +120,7 @@ struct PlaceholderTests {
         let task = try await RunningTask(in: workspace, engine)
         kill(try Family(marker: task.marker).spawner.pid, SIGKILL)
         _ = try await task.finish()
-        for (path, mode) in [(".envrc", 0o755), (".git", 0o1777)] as [(String, mode_t)] {
+        for (path, mode) in [(".envrc", 0o755), ("conf", 0o1777)] as [(String, mode_t)] {
             try FileManager.default.removeItem(atPath: "\(workspace.path)/\(path)")
             try FileManager.default.createDirectory(
                 atPath: "\(workspace.path)/\(path)", withIntermediateDirectories: false)
@@ -128,7 +128,7 @@ struct PlaceholderTests {
         }
         try workspace.write("a user's", to: ".mcp.json/file")
         let next = try await Sandbox.makeEngine(home: home.path)
-        #expect(workspace.tree == [".envrc/", ".git/", ".mcp.json/", ".mcp.json/file"])
+        #expect(workspace.tree == [".envrc/", ".mcp.json/", ".mcp.json/file", "conf/"])
         await next.close()
         await engine.close()
     }

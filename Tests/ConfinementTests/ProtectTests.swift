@@ -5,7 +5,9 @@ import Testing
 
 @Suite("Protected paths", .confined, .timeLimit(.minutes(3)))
 struct ProtectTests {
-    static let paths = [".envrc", ".git/hooks", ".mcp.json", "conf/d/x", "deep/er/still"]
+    static let paths = [
+        ".envrc", ".git/hooks", ".git/commondir", ".mcp.json", "conf/d/x", "deep/er/still",
+    ]
 
     /// A workspace as root's tasks find it: somebody else's.
     static func workspace(_ files: [String] = [".envrc", ".git/hooks/pre-commit", ".git/config", "mine/f"]) throws
@@ -81,14 +83,14 @@ struct ProtectTests {
 
     @Test("that are missing cannot be made, and what stood in for them is gone afterwards")
     func absent() async throws {
-        let workspace = try Self.workspace(["mine/hooks/f"])
+        let workspace = try Self.workspace(["mine/hooks/f", ".git/HEAD"])
         let before = workspace.tree
         let attempts = [
             "echo x > .envrc", "mkdir .envrc", "ln -s mine .envrc", "ln mine/hooks/f .envrc", "mkfifo .envrc",
             "ren mine/hooks/f .envrc", "ren mine .envrc", "rmdir .envrc", "echo x > .envrc/f",
             "mkdir -p .git/hooks/d", "echo x > .git/hooks/pre-commit", "ren mine .git", "ln -sT mine .git",
             "ln -sfT mine .git",
-            "rm -r .git", "ren .git g", "rmdir .git/hooks", "ren conf/d d", "echo x > conf/d/x",
+            "rmdir .git", "ren .git g", "rmdir .git/hooks", "ren conf/d d", "echo x > conf/d/x",
             "mkdir deep/er/still/f",
             "rm -rf deep", "chmod 777 .envrc",
         ]
@@ -103,14 +105,14 @@ struct ProtectTests {
     func beside() async throws {
         let workspace = try Self.workspace(["f"])
         let script =
-            "echo ref > .git/HEAD && mkdir .git/objects && mv .git/HEAD .git/H && echo x > conf/y && cat .git/H"
+            "echo ref > conf/d/HEAD && mkdir conf/o && mv conf/d/HEAD conf/H && echo x > conf/y && cat conf/H"
         let result = try await withEngine { try await run(script, in: workspace, $0) }
         #expect(try result.printed == "ref")
-        #expect(workspace.tree == [".git/", ".git/H", ".git/objects/", "conf/", "conf/y", "f"])
-        #expect(result.files?.created.sorted() == [".git/H", ".git/objects", "conf/y"])
-        if Host.isRoot { #expect(workspace.owner(of: ".git") == 54_321) }
+        #expect(workspace.tree == ["conf/", "conf/H", "conf/o/", "conf/y", "f"])
+        #expect(result.files?.created.sorted() == ["conf/H", "conf/o", "conf/y"])
+        if Host.isRoot { #expect(workspace.owner(of: "conf") == 54_321) }
         var status = stat()
-        #expect(stat("\(workspace.path)/.git", &status) == 0 && status.st_mode & 0o7777 == 0o755)
+        #expect(stat("\(workspace.path)/conf", &status) == 0 && status.st_mode & 0o7777 == 0o755)
     }
 
     @Test("a file where a directory belongs cannot be changed either: nothing can come to lie below it")
@@ -134,6 +136,40 @@ struct ProtectTests {
         #expect(error?.code == .workspaceUnsafe)
         #expect(error?.message.contains("symbolic link") == true)
         #expect(workspace.tree == before)
+    }
+
+    /// What a task makes where `.git` is missing → what is reported of it.
+    private static let made: [(String, [String])] = [
+        ("mkdir -p .git/hooks && echo x > .git/hooks/post-checkout", [".git/hooks", ".git/hooks/post-checkout"]),
+        ("mkdir .git && ln -s ../mine .git/hooks", [".git/hooks"]),
+        ("ln -s mine .git", [".git"]),
+        ("echo gitdir: mine > .git", [".git"]),
+        ("mkdir -p .git/hooks && chmod 0 .git/hooks", [".git/hooks"]),
+        ("mkdir -p .git/hooks && chmod 0 .git", [".git"]),
+        ("mkdir .git && echo ../mine > .git/commondir", [".git/commondir"]),
+        ("mkdir .git && echo x > .git/HEAD", []),
+        ("mkdir -p .git/hooks && rm -r .git", []),
+        // More than is compared.
+        (
+            "mkdir -p .git/hooks many && echo x > .git/hooks/h && cd many && seq 20001 | xargs touch",
+            [".git/hooks", ".git/hooks/h"]
+        ),
+    ]
+
+    @Test("below a missing .git can be made, and are reported whatever the task does to hide it", arguments: made)
+    func repository(command: String, reported: [String]) async throws {
+        let workspace = try Self.workspace(["f", "mine/hooks/h"])
+        let result = try await withEngine { try await run(command, in: workspace, $0) }
+        // A directory that nobody can look into counts as over the limit of what a workspace may hold.
+        #expect(result.status == .ok || result.limit == .workspace, "\(result.stderr)")
+        #expect(result.files?.protected == reported)
+    }
+
+    @Test("are reported in a repository that was there when git would look elsewhere for its configuration")
+    func commonDirectory() async throws {
+        let workspace = try Self.workspace()
+        let result = try await withEngine { try await run("echo ../mine > .git/commondir", in: workspace, $0) }
+        #expect(result.files?.protected == [".git/commondir"])
     }
 
     @Test("mean nothing in a fresh workspace")

@@ -39,7 +39,7 @@ struct ResultTests {
         #expect(metadata.stderr_bytes == 1)
         #expect(metadata.truncated == false && metadata.oom == false)
         #expect(metadata.denied_calls.isEmpty && metadata.env_dropped.isEmpty)
-        #expect(metadata.files == .init(created: ["made"], modified: [], deleted: []))
+        #expect(metadata.files == .init(created: ["made"], modified: [], deleted: [], protected: []))
         #expect(metadata.policy.name == "default")
         #expect(metadata.policy.profile == "python")
         #expect(metadata.policy.sha256.wholeMatch(of: /[0-9a-f]{64}/) != nil)

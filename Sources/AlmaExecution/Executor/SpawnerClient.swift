@@ -39,6 +39,8 @@ actor SpawnerClient {
     struct Opened {
         var mount: Int32
         var hold: Int64?
+        /// Protected paths that are missing and that nothing keeps from the task.
+        var unheld: [String]
     }
 
     /// - Throws: `isolation.unavailable` when the program cannot be started or cannot confine anything on this host.
@@ -131,8 +133,9 @@ actor SpawnerClient {
 
     /// A detached mount of the directory or file that was found at `path`.
     func open(_ source: MountSource) async throws(Refused) -> Opened {
-        let (descriptors, id) = try await request("workspace.open", source.json, count: 1)
-        return Opened(mount: descriptors[0], hold: source.protect.isEmpty ? nil : id)
+        let answer = try await request("workspace.open", source.json, count: 1)
+        let unheld = (answer.result["unheld"]?.array ?? []).compactMap(\.string)
+        return Opened(mount: answer.descriptors[0], hold: source.protect.isEmpty ? nil : answer.id, unheld: unheld)
     }
 
     /// Lets go of the protected paths of a workspace of which no task lives any more. A spawner that was killed leaves
@@ -155,7 +158,7 @@ actor SpawnerClient {
 
     private func request(
         _ method: String, _ params: JSON, count: Int
-    ) async throws(Refused) -> (descriptors: [Int32], id: Int64) {
+    ) async throws(Refused) -> (result: JSON, descriptors: [Int32], id: Int64) {
         await takeTurn()
         defer { giveTurn() }
         nextID += 1
@@ -164,13 +167,13 @@ actor SpawnerClient {
             return await receive()
         }
         let descriptors = reader.takeDescriptors()
-        guard case .response(.integer(nextID), _) = message, descriptors.count == count else {
+        guard case .response(.integer(nextID), let result) = message, descriptors.count == count else {
             descriptors.forEach { Glibc.close($0) }
             guard case .failure(_, let error) = message else { throw Refused(cause: EPIPE) }
             throw Refused(
                 cause: Int32(clamping: error.data?["errno"]?.integer ?? 0), protected: error.data?["protected"]?.string)
         }
-        return (descriptors, nextID)
+        return (result, descriptors, nextID)
     }
 
     private func takeTurn() async {

@@ -31,6 +31,8 @@ final class PinnedPath: Sendable {
 
     struct Failure: Error { var cause: Int32 }
 
+    func place(in table: MountTable) -> MountTable.Place? { descriptor.withRaw { table.place(of: $0) } }
+
     /// Bytes of the largest file whose digest is taken.
     private static let largestDigested = 1 << 20
 
@@ -78,6 +80,102 @@ enum PathText {
     }
 }
 
+/// What is mounted where, to tell where a path lies on its file system: two names of one directory, by a bind mount,
+/// lie at the same place.
+struct MountTable {
+    /// A file system, and the path from its root.
+    struct Place: Equatable {
+        var device: String
+        var path: String
+
+        func overlaps(_ other: Place) -> Bool {
+            device == other.device && (PathText.contains(path, other.path) || PathText.contains(other.path, path))
+        }
+    }
+
+    private struct Mount {
+        var id: String
+        var place: Place
+        var point: String
+    }
+
+    private let mounts: [Mount]
+
+    /// Of this process; nil when it cannot be read.
+    static func current() -> MountTable? {
+        text("/proc/self/mountinfo").map { MountTable(text: $0) }
+    }
+
+    /// - Parameter text: as in /proc/self/mountinfo.
+    init(text: String) {
+        mounts = text.split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: " ", maxSplits: 5)
+            guard fields.count > 4 else { return nil }
+            let place = Place(device: String(fields[2]), path: Self.unescaped(fields[3]))
+            return Mount(id: String(fields[0]), place: place, point: Self.unescaped(fields[4]))
+        }
+    }
+
+    /// Where the file behind a descriptor lies; nil when its mount is none of this process's.
+    func place(of descriptor: Int32) -> Place? {
+        guard let information = Self.text("/proc/self/fdinfo/\(descriptor)"),
+            let id = information.split(separator: "\n").first(where: { $0.hasPrefix("mnt_id:") })?.dropFirst(7),
+            let path = PathText.resolved(descriptor)
+        else { return nil }
+        return place(of: path, onMount: id.drop { $0 == "\t" || $0 == " " })
+    }
+
+    func place(of path: String, onMount id: Substring) -> Place? {
+        guard let mount = mounts.first(where: { $0.id == id }), PathText.contains(mount.point, path) else { return nil }
+        let inner = path.dropFirst(mount.point == "/" ? 0 : mount.point.utf8.count)
+        let whole = mount.place.path == "/" ? String(inner) : mount.place.path + (inner == "/" ? "" : inner)
+        return Place(device: mount.place.device, path: whole.isEmpty ? "/" : whole)
+    }
+
+    /// Where `path` lies; nil when nothing is there.
+    func place(of path: String) -> Place? {
+        let raw = alma_open_path(path)
+        guard raw >= 0 else { return nil }
+        defer { close(raw) }
+        return place(of: raw)
+    }
+
+    /// What is mounted below a directory.
+    func places(below directory: String) -> [Place] {
+        mounts.filter { $0.point != directory && PathText.contains(directory, $0.point) }.map(\.place)
+    }
+
+    /// Space, tab, newline and backslash stand as three octal digits.
+    private static func unescaped(_ field: Substring) -> String {
+        guard field.utf8.contains(UInt8(ascii: "\\")) else { return String(field) }
+        var bytes: [UInt8] = []
+        var left = Array(field.utf8)[...]
+        while let byte = left.popFirst() {
+            if byte == UInt8(ascii: "\\"), let code = UInt8(String(decoding: left.prefix(3), as: UTF8.self), radix: 8) {
+                bytes.append(code)
+                left = left.dropFirst(3)
+            } else {
+                bytes.append(byte)
+            }
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    private static func text(_ path: String) -> String? {
+        let raw = open(path, O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { return nil }
+        defer { close(raw) }
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = read(raw, &buffer, buffer.count)
+            guard count >= 0 else { return nil }
+            if count == 0 { return String(decoding: bytes, as: UTF8.self) }
+            bytes += buffer[..<count]
+        }
+    }
+}
+
 /// Says which directories may serve as workspace.
 struct WorkspaceGuard: Sendable {
     let home: String
@@ -114,7 +212,7 @@ struct WorkspaceGuard: Sendable {
         guard pinned.isDirectory else {
             throw AlmaError(.workspaceUnsafe, "workspace \(Visible.text(path)) is not a directory")
         }
-        try check(pinned.path, asTyped: path)
+        try check(pinned, asTyped: path)
         guard geteuid() == 0 || pinned.owner.uid == geteuid() || isUsable(pinned) else {
             throw AlmaError(
                 .workspaceUnsafe,
@@ -125,9 +223,11 @@ struct WorkspaceGuard: Sendable {
 
     /// What may be shown to a task: anything but ALMA's own.
     /// - Throws: `workspace.unsafe`.
-    func checkMount(_ path: String) throws(AlmaError) {
-        let isOurs = guarded.contains { PathText.contains($0, path) || PathText.contains(path, $0) }
-        guard path == "/" || isOurs || ["/proc", "/sys", "/dev"].contains(where: { PathText.contains($0, path) }) else {
+    func checkMount(_ pinned: PinnedPath) throws(AlmaError) {
+        let path = pinned.path
+        guard
+            path == "/" || isOurs(pinned) || ["/proc", "/sys", "/dev"].contains(where: { PathText.contains($0, path) })
+        else {
             return
         }
         throw AlmaError(.workspaceUnsafe, "mount \(Visible.text(path)) is not allowed; mount a directory of your own")
@@ -135,11 +235,23 @@ struct WorkspaceGuard: Sendable {
 
     private func isUsable(_ pinned: PinnedPath) -> Bool { access(pinned.path, W_OK | X_OK) == 0 }
 
-    private func check(_ path: String, asTyped typed: String) throws(AlmaError) {
+    /// By its name, or because it is the same place, or has it mounted in it, by another.
+    private func isOurs(_ pinned: PinnedPath) -> Bool {
+        if guarded.contains(where: { PathText.contains($0, pinned.path) || PathText.contains(pinned.path, $0) }) {
+            return true
+        }
+        guard let table = MountTable.current(), let place = pinned.place(in: table) else { return true }
+        let shown = [place] + table.places(below: pinned.path)
+        return guarded.contains { own in
+            table.place(of: own).map { own in shown.contains { own.overlaps($0) } } ?? false
+        }
+    }
+
+    private func check(_ pinned: PinnedPath, asTyped typed: String) throws(AlmaError) {
+        let path = pinned.path
         if PathText.contains(home + "/workspaces", path), path != home + "/workspaces" { return }
         let isSystem = Self.shared.contains(path) || Self.system.contains { PathText.contains($0, path) }
-        let isOurs = guarded.contains { PathText.contains($0, path) || PathText.contains(path, $0) }
-        guard isSystem || isOurs else { return }
+        guard isSystem || isOurs(pinned) else { return }
         let why = isSystem ? "a system directory" : "it contains, equals or lies in ALMA's own directories"
         throw AlmaError(
             .workspaceUnsafe,

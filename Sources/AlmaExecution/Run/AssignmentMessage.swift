@@ -25,7 +25,9 @@ struct AssignmentMessage {
         var members: [JSON.Member] = [
             .init("env", JSON(plan.environment)), .init("limits", .object(limits)),
             .init("workspace", .bool(!workspace.descriptors.isEmpty)),
-            .init("compare", .string(workspace.comparison)), .init("protect", JSON(plan.protected)),
+            .init("compare", .string(workspace.comparison)),
+            .init("protect", JSON(plan.protected.filter { !workspace.unheld.contains($0) })),
+            .init("report", JSON(workspace.unheld)),
             .init("mounts", JSON(plan.call.mounts.map(\.target))),
             .init("cgroup", .array(names)), .init("required", JSON(layers.map(\.rawValue).sorted())),
             .init("refusals", .object(refusals)), .init("deny_tcp", .bool(plan.network == .none)),

@@ -55,7 +55,8 @@ struct ResultBuilder {
         case .workspace:
             limited(
                 &result, .workspace, .killed,
-                "workspace: the task stored more than \(amount(.workspace)) or too many files")
+                "workspace: the task stored more than \(amount(.workspace)) or too many files, or where they cannot be "
+                    + "counted: in closed directories or below too many")
         case .cancel:
             result.status = .cancelled
             result.error = "the run was cancelled"

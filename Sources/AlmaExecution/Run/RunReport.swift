@@ -56,6 +56,7 @@ struct RunReport: Sendable {
         changes.created = paths(json["created"])
         changes.modified = paths(json["modified"])
         changes.deleted = paths(json["deleted"])
+        changes.protected = paths(json["protected"])
         return changes
     }
 

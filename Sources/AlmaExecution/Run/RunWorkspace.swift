@@ -8,12 +8,17 @@ final class RunWorkspace: Sendable {
     let comparison: String
     /// What keeps its protected paths; to be released when nothing of the task lives any more.
     let hold: Int64?
+    /// Protected paths that are missing, and that the task can make: what lies there in the end is reported.
+    let unheld: [String]
     private let mount: OwnedDescriptor?
 
-    private init(comparison: String, mount: consuming OwnedDescriptor?, hold: Int64? = nil) {
+    private init(
+        comparison: String, mount: consuming OwnedDescriptor?, hold: Int64? = nil, unheld: [String] = []
+    ) {
         self.comparison = comparison
         self.mount = mount
         self.hold = hold
+        self.unheld = unheld
     }
 
     /// The mount's descriptor, still ours; none when the task has no workspace.
@@ -37,7 +42,8 @@ final class RunWorkspace: Sendable {
         case .directory(let path):
             let opened = try await host.openWorkspace(path, protecting: plan.held, for: owner)
             return RunWorkspace(
-                comparison: "given", mount: OwnedDescriptor(adopting: opened.mount), hold: opened.hold)
+                comparison: "given", mount: OwnedDescriptor(adopting: opened.mount), hold: opened.hold,
+                unheld: opened.unheld)
         }
     }
 

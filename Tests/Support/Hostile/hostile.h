@@ -13,5 +13,9 @@ void broken(const char *attempt, const char *how, long value);
 void judge(const char *attempt, long outcome, const int *wanted);
 
 int attempt_foreign_abi(int argc, char **argv);
+int attempt_handles(int argc, char **argv);
+int attempt_identity(int argc, char **argv);
+int attempt_mounts(int argc, char **argv);
+int attempt_remounts(int argc, char **argv);
 
 #endif

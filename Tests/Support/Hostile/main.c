@@ -10,6 +10,10 @@ static const struct {
     int (*run)(int argc, char **argv);
 } attempts[] = {
     {"foreign-abi", attempt_foreign_abi},
+    {"handles", attempt_handles},
+    {"identity", attempt_identity},
+    {"mounts", attempt_mounts},
+    {"remounts", attempt_remounts},
 };
 
 void held(const char *attempt) { printf("held %s\n", attempt); }

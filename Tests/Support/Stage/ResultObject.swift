@@ -48,6 +48,7 @@ struct ResultObject: Decodable, Sendable {
         var created: [String]
         var modified: [String]
         var deleted: [String]
+        var protected: [String]
     }
 
     struct Policy: Decodable, Sendable {
