@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: run test adversarial bench install format
+.PHONY: run test adversarial soak bench install format
 
 run: ## build it and watch it do its job
 	.ci/tour
@@ -13,6 +13,9 @@ test: ## everything, as root also as an ordinary user
 
 adversarial: ## the attacks, as root and as an ordinary user and beside peers, and their table
 	.ci/adversarial
+
+soak: ## the long races, and many runs in a row: no growth, no residue
+	.ci/soak
 
 bench: ## times and memory beside peers
 	Tests/Benchmarks/run

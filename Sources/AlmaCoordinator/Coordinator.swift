@@ -118,7 +118,8 @@ public final class Coordinator: Sendable {
             book.isClosing = true
             return Array(book.runs.values)
         }
-        for run in runs { run.cancel() }
+        // In the order in which they stand in the ledger, where neighbours then cost one page together.
+        for run in runs.sorted(by: { $0.created < $1.created }) { run.cancel() }
         await withCheckedContinuation { continuation in
             let isEmpty = book.withLock { book in
                 if !book.runs.isEmpty { book.emptied.append(continuation) }

@@ -47,8 +47,10 @@ private struct Writer {
         _ open: String, _ close: String, _ elements: [Element], _ level: Int, _ body: (inout Writer, Element) -> Void
     ) {
         append(open)
-        for (index, element) in elements.enumerated() {
-            if index > 0 { append(",") }
+        var isFirst = true
+        for element in elements {
+            if !isFirst { append(",") }
+            isFirst = false
             newline(level + 1)
             body(&self, element)
         }
@@ -67,11 +69,15 @@ private struct Writer {
         var text = text
         text.withUTF8 { bytes in
             // What needs no escape goes over in one piece.
-            var start = 0
-            for (index, byte) in bytes.enumerated() where Self.needsEscape(byte) {
-                out.append(contentsOf: bytes[start..<index])
-                escape(byte)
-                start = index + 1
+            var (start, index) = (0, 0)
+            while index < bytes.count {
+                let byte = bytes[index]
+                if Self.needsEscape(byte) {
+                    out.append(contentsOf: bytes[start..<index])
+                    escape(byte)
+                    start = index + 1
+                }
+                index += 1
             }
             out.append(contentsOf: bytes[start...])
         }

@@ -18,7 +18,8 @@ final class ExecutorChannel: Sendable {
         writer = FrameWriter(descriptor: OwnedDescriptor(adopting: duplicate))
     }
 
-    /// Queues a message; returns when it is on its way or queued behind others. A dead peer shows in reading.
+    /// Queues a message; returns when it is on its way or queued behind others. That it cannot be sent, the peer being
+    /// dead or its descriptors not to be had, shows in reading: the channel ends.
     func send(_ message: Message, with descriptors: [Int32] = []) async {
         await writer.send(message.frame, descriptors)
     }
@@ -110,6 +111,8 @@ private actor FrameWriter {
             } else if errno != EINTR {
                 queue.forEach { $0.descriptors.forEach { close($0) } }
                 queue = []
+                // Neither side shall wait for what was not sent.
+                shutdown(descriptor, Int32(SHUT_RDWR))
                 return false
             }
         }

@@ -1,0 +1,93 @@
+import Foundation
+import Testing
+
+@testable import TestStage
+
+@Suite("F. Many runs", .realPrograms, .almaOnly, .serialized, .timeLimit(.minutes(60)))
+struct LoadTests {
+    private func tool(_ stage: Stage) -> Value { ["argv": ["sh", "-c", "echo $0", .string(stage.mark)]] }
+
+    /// What must not grow with the number of runs.
+    private struct Holdings {
+        var memory: Int
+        var descriptors: Int
+        var processes: Int
+
+        init(_ daemon: Daemon) {
+            memory = daemon.memory
+            descriptors = Stage.entries("/proc/\(daemon.pid)/fd").count
+            processes = ProcessTable.descendants(of: daemon.pid).count
+        }
+    }
+
+    @Test("F118s short tasks in a row, 10,000 in the long form: no growth of memory, descriptors, processes, cgroups")
+    func f118s() async throws {
+        let daemon = try await Daemon()
+        let client = try daemon.connect()
+        func runs(_ count: Int) async throws {
+            for _ in 0..<count { _ = try await client.tool("shell", tool(daemon.stage)) }
+            let pid = daemon.pid
+            #expect(await eventually { Cgroups.of(pid).isEmpty && ProcessTable.descendants(of: pid).count <= 2 })
+        }
+        try await runs(30)
+        let before = Holdings(daemon)
+        try await runs(min(10_000, 40 * Soak.rounds))
+        let after = Holdings(daemon)
+        #expect(after.descriptors <= before.descriptors + 2, "\(before) → \(after)")
+        #expect(after.processes <= before.processes + 1, "\(before) → \(after)")
+        #expect(after.memory < before.memory + (24 << 10), "\(before) → \(after)")
+        #expect(try await client.call("audit.verify")["valid"] == true)
+        await daemon.stop()
+    }
+
+    @Test("F118t 64 tasks at the same time, each with its own answer")
+    func f118t() async throws {
+        let stage = try Stage()
+        try FileManager.default.createDirectory(atPath: stage.root + "/config/alma", withIntermediateDirectories: true)
+        try "executors:\n  max: 64\n".write(
+            toFile: stage.root + "/config/alma/config.yaml", atomically: true, encoding: .utf8)
+        let daemon = try await Daemon(stage)
+        // None ends before all are there.
+        let workspace = stage.directory("w")
+        let script = "touch $0; until [ -e go ]; do sleep 0.5; done; echo $0"
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<64 {
+                let client = try daemon.connect()
+                let words: Value = ["sh", "-c", .string(script), .string("\(number)")]
+                group.addTask {
+                    let result = try await client.tool(
+                        "shell", ["argv": words], ["workspace": .string(workspace), "limits": ["wall": "60s"]])
+                    #expect(result["result"]["stdout"] == .string("\(number)\n"), "\(result.text)")
+                }
+            }
+            #expect(await eventually(within: 50) { Stage.entries(workspace).filter { Int($0) != nil }.count == 64 })
+            try stage.file("w/go", "")
+            try await group.waitForAll()
+        }
+        await daemon.stop()
+    }
+
+    @Test(
+        "F118u stopping with many runs queued, 9,900 in the long form: a clean end in time, and all are told as ended")
+    func f118u() async throws {
+        let count = Soak.rounds > 1 ? 9900 : 1000
+        let daemon = try await Daemon()
+        let client = try daemon.connect()
+        let line = { (number: Int) in
+            "{\"jsonrpc\":\"2.0\",\"id\":\(number),\"method\":\"runs.submit\",\"params\":{\"tool\":\"python\","
+                + "\"input\":{\"code\":\"import time; time.sleep(4000) # \(daemon.stage.mark)\"}}}\n"
+        }
+        async let sent: Void = client.send((1...count).map(line).joined())
+        for _ in 0..<count { #expect(try await client.next()?["result"]["run_id"].isNull == false) }
+        try await sent
+        daemon.running.send(SIGTERM)
+        let start = ContinuousClock.now
+        #expect(await daemon.running.ends(within: 60).status == 0)
+        print("stopped with \(count) runs queued in \(ContinuousClock.now - start)")
+        await daemon.leavesNothing()
+        let next = try await Daemon(daemon.stage)
+        let listed = try await next.connect().call("runs.list", ["limit": 1000])["runs"].array
+        #expect(listed.count == min(count, 1000) && listed.allSatisfy { $0["status"] == "cancelled" })
+        await next.stop()
+    }
+}
