@@ -9,7 +9,9 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } attempts[] = {
+    {"calls", attempt_calls},
     {"foreign-abi", attempt_foreign_abi},
+    {"rewriting", attempt_rewriting},
 };
 
 void held(const char *attempt) { printf("held %s\n", attempt); }
