@@ -42,7 +42,9 @@ int alma_apply_limits(const struct alma_tool *tool)
         return -1;
     if (alma_left_out(ALMA_LAYER_LIMITS))
         return 0;
-    if (limit(RLIMIT_CORE, 0, 0) != 0 ||
+    /* 0 keeps files away, but a core pattern that is a pipe runs the host's handler all the same;
+     * at 1 the kernel starts none. */
+    if (limit(RLIMIT_CORE, 1, 1) != 0 ||
         limit(RLIMIT_FSIZE, tool->file_size, tool->file_size) != 0 ||
         limit(RLIMIT_NOFILE, tool->open_files, tool->open_files) != 0 ||
         limit(RLIMIT_NPROC, tool->processes + OWN_PROCESSES, tool->processes + OWN_PROCESSES) !=

@@ -53,8 +53,9 @@ enum Floor {
         for (text, names) in refused {
             for name in names.split(separator: " ") { entries[String(name)] = FloorEntry(.notify(EPERM), text) }
         }
-        // Programs fall back to openat and fchmodat, whose flags and modes a filter can see, and to clone.
-        for name in ["openat2", "fchmodat2", "clone3"] {
+        // Programs fall back to openat and fchmodat, whose flags and modes a filter can see, and to clone. The last
+        // two are made by the kernel itself, which asks no filter where it has them.
+        for name in ["openat2", "fchmodat2", "clone3", "uretprobe", "uprobe"] {
             entries[name] = FloorEntry(.errno(ENOSYS), ("built-in: newer calls", ""))
         }
         entries.merge(FloorArguments.entries) { _, new in new }

@@ -52,8 +52,7 @@ enum FloorArguments {
         let ioprioUser: UInt64 = 3  // IOPRIO_WHO_USER
         return [
             "sched_setaffinity": named, "sched_setscheduler": named, "sched_setparam": named, "sched_setattr": named,
-            // Without new limits it only reads.
-            "prlimit64": FloorEntry(refusing: [[.notEqual(0, 0), .notEqual(2, 0)]], othersText),
+            "prlimit64": prlimit, "setrlimit": setrlimit,
             "setpriority": FloorEntry(refusing: [[.notEqual(1, 0)], [.equal(0, prioUser)]], othersText),
             "ioprio_set": FloorEntry(refusing: [[.notEqual(1, 0)], [.equal(0, ioprioUser)]], othersText),
             "clone": FloorEntry(
@@ -62,6 +61,23 @@ enum FloorArguments {
             "personality": personality, "seccomp": seccomp, "prctl": prctl, "ioctl": ioctl,
         ]
     }()
+
+    // MARK: - Limits
+
+    /// Without new limits it only reads.
+    private static let prlimit = FloorEntry(
+        Stage(
+            branches: [
+                .init(tests: [.notEqual(0, 0), .notEqual(2, 0)], action: .notify(EPERM)),
+                .init(tests: [KernelConstant.core(1), .notEqual(2, 0), .equal(3, 0)], action: .pretendSuccess),
+                .init(tests: [KernelConstant.core(1), .notEqual(2, 0)], action: .errno(EPERM)),
+            ], otherwise: .allow), othersText)
+
+    /// The core limit stays at 1, which alone keeps the host's handler of crashes from being run (see limits.c): who
+    /// wants no core dump, as programs with secrets do, has what it wants.
+    private static let setrlimit = FloorEntry(
+        Stage(branches: [.init(tests: [KernelConstant.core(0)], action: .pretendSuccess)], otherwise: .allow),
+        ("built-in: core dumps", ""))
 
     // MARK: - Calls with many uses
 
@@ -102,4 +118,6 @@ enum KernelConstant {
     static let setPtracer: UInt64 = 0x5961_6D61
     /// PR_SET_MM
     static let setMM: UInt64 = 35
+    /// That an argument is RLIMIT_CORE.
+    static func core(_ argument: Int) -> ArgumentTest { .equal(argument, 4) }
 }

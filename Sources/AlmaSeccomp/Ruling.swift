@@ -6,6 +6,9 @@ enum SyscallAction: Hashable, Sendable {
     /// The executor is told, and answers this errno.
     case notify(Int32)
     case kill
+
+    /// The call does nothing and returns 0.
+    static let pretendSuccess = SyscallAction.errno(0)
 }
 
 /// An ordered list: the first branch whose tests all hold decides.

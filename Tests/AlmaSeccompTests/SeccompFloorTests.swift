@@ -63,6 +63,10 @@ struct SeccompFloorTests {
         ("mknodat", [0, 0, 0o14755], .notify(1)), ("mknodat", [0, 0, high | 0o20644], .notify(1)),
         ("prlimit64", [0, 7, 99, 0], .allow), ("prlimit64", [1, 7, 0, 99], .allow),
         ("prlimit64", [1, 7, 99], .notify(1)), ("prlimit64", [high, 7, 99], .allow),
+        ("prlimit64", [0, 4, 99, 0], .errno(0)), ("prlimit64", [0, high | 4, 99, 0], .errno(0)),
+        ("prlimit64", [0, 4, 99, 99], .errno(1)), ("prlimit64", [0, 4, 0, 99], .allow),
+        ("prlimit64", [1, 4, 99, 0], .notify(1)), ("setrlimit", [4, 99], .errno(0)), ("setrlimit", [7, 99], .allow),
+        ("setrlimit", [high | 4, 99], .errno(0)),
         ("sched_setaffinity", [0], .allow), ("sched_setaffinity", [1], .notify(1)),
         ("sched_getaffinity", [1], .allow), ("sched_setscheduler", [5], .notify(1)), ("sched_setattr", [5], .notify(1)),
         ("sched_setparam", [5], .notify(1)), ("setpriority", [0, 0, 5], .allow), ("setpriority", [0, 1], .notify(1)),
@@ -89,7 +93,7 @@ struct SeccompFloorTests {
                 ("open", [0, 0o100, 0o4755], .notify(1)), ("open", [0, 0, 0o4755], .allow),
                 ("mknod", [0, 0o20600], .notify(1)), ("mknod", [0, 0o10600], .allow), ("iopl", [3], .notify(1)),
                 ("ioperm", [], .notify(1)), ("modify_ldt", [], .notify(1)), ("uselib", [], .notify(1)),
-                ("create_module", [], .notify(1)),
+                ("create_module", [], .notify(1)), ("uretprobe", [], .errno(38)), ("uprobe", [], .errno(38)),
             ] as [(String, [UInt64], SyscallAction)])
         func older(name: String, arguments: [UInt64], expected: SyscallAction) {
             #expect(filter.run(name, arguments) == expected)

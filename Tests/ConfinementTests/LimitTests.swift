@@ -186,7 +186,7 @@ struct ProcessLimitTests {
             print([r.getrlimit(n) for n in (r.RLIMIT_CORE, r.RLIMIT_MEMLOCK, r.RLIMIT_MSGQUEUE)])
             print(open('/proc/self/oom_score_adj').read(), end='')
             """
-        #expect(try await Sandbox.printed(code).lines == ["[(0, 0), (65536, 65536), (0, 0)]", "1000"])
+        #expect(try await Sandbox.printed(code).lines == ["[(1, 1), (65536, 65536), (0, 0)]", "1000"])
     }
 
     @Test("a limit cannot be raised again")

@@ -9,11 +9,13 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } attempts[] = {
+    {"calls", attempt_calls},
     {"foreign-abi", attempt_foreign_abi},
     {"handles", attempt_handles},
     {"identity", attempt_identity},
     {"mounts", attempt_mounts},
     {"remounts", attempt_remounts},
+    {"rewriting", attempt_rewriting},
 };
 
 void held(const char *attempt) { printf("held %s\n", attempt); }

@@ -105,6 +105,13 @@ final class Stage: Sendable {
         _ arguments: String..., input: StreamEnd = .null, environment: [String: String] = [:],
         location: SourceLocation = #_sourceLocation
     ) async throws -> (status: Int32?, result: ResultObject) {
+        try await result(arguments: arguments, input: input, environment: environment, location: location)
+    }
+
+    func result(
+        arguments: [String], input: StreamEnd = .null, environment: [String: String] = [:],
+        location: SourceLocation = #_sourceLocation
+    ) async throws -> (status: Int32?, result: ResultObject) {
         let running = try start(["run", "--json"] + arguments, input: input, environment: environment)
         let done = await running.ends()
         await leavesNothing(running, location: location)
