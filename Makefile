@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: run test adversarial bench install format
+.PHONY: run test adversarial fuzz bench install format
 
 run: ## build it and watch it do its job
 	.ci/tour
@@ -13,6 +13,9 @@ test: ## everything, as root also as an ordinary user
 
 adversarial: ## the attacks, as root and as an ordinary user and beside peers, and their table
 	.ci/adversarial
+
+fuzz: ## a minute of hostile input for each reader of it
+	.ci/fuzz
 
 bench: ## times and memory beside peers
 	Tests/Benchmarks/run
