@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: run test adversarial soak bench install format
+.PHONY: run test adversarial fuzz soak bench install format
 
 run: ## build it and watch it do its job
 	.ci/tour
@@ -16,6 +16,9 @@ adversarial: ## the attacks, as root and as an ordinary user and beside peers, a
 
 soak: ## the long races, and many runs in a row: no growth, no residue
 	.ci/soak
+
+fuzz: ## a minute of hostile input for each reader of it
+	.ci/fuzz
 
 bench: ## times and memory beside peers
 	Tests/Benchmarks/run

@@ -4,6 +4,19 @@ import PackageDescription
 /// Switches that exist in debug builds only: `ALMA_TEST_WITHOUT` turns one layer off, so that tests can show they fail.
 let testSwitches = "ALMA_TEST_SWITCHES"
 
+let fuzzed: [Target.Dependency] = [
+    "AlmaModel", "AlmaWire", "AlmaPolicy", "AlmaSeccomp", "AlmaExecution", "AlmaOperations", "AlmaCoordinator",
+    "AlmaSocket",
+]
+/// A test of a fixed corpus; with `ALMA_FUZZ`, as `make fuzz` sets it, a fuzzer, which has no `main` of its own.
+let fuzzing: Target =
+    Context.environment["ALMA_FUZZ"] == nil
+    ? .testTarget(
+        name: "Fuzzing", dependencies: fuzzed, path: "Tests/Fuzzing", exclude: ["Corpus", "Fuzzer.swift"])
+    : .executableTarget(
+        name: "alma-fuzz", dependencies: fuzzed, path: "Tests/Fuzzing", exclude: ["Corpus", "CorpusTests.swift"],
+        swiftSettings: [.unsafeFlags(["-parse-as-library"])])
+
 let package = Package(
     name: "alma",
     products: [
@@ -91,6 +104,7 @@ let package = Package(
             cSettings: [.define("_GNU_SOURCE"), .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror", "-O1"])],
             // Needs nothing but a kernel, also where the toolchain is not to be seen.
             linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        fuzzing,
         .testTarget(
             name: "AlmaCLITests", dependencies: ["alma", "AlmaHost", "AlmaModel", "AlmaExecution", "AlmaPolicy"],
             exclude: ["Golden"]),

@@ -58,6 +58,10 @@ enum Floor {
         for name in ["openat2", "fchmodat2", "clone3", "uretprobe", "uprobe"] {
             entries[name] = FloorEntry(.errno(ENOSYS), ("built-in: newer calls", ""))
         }
+        // As in a kernel without memory nodes: libnuma, which `ps` and numeric libraries load, tries them unasked.
+        for name in ["mbind", "migrate_pages", "move_pages", "set_mempolicy", "set_mempolicy_home_node"] {
+            entries[name] = FloorEntry(.errno(ENOSYS), ("built-in: memory placement", ""))
+        }
         entries.merge(FloorArguments.entries) { _, new in new }
         return entries
     }()
@@ -90,10 +94,6 @@ enum Floor {
         (
             ("built-in: file handles", "files are opened by path in the sandbox, not by handle"),
             "name_to_handle_at open_by_handle_at"
-        ),
-        (
-            ("built-in: memory placement", "on which memory node a program lives is for the machine to decide"),
-            "mbind migrate_pages move_pages set_mempolicy set_mempolicy_home_node"
         ),
         (
             ("built-in: machine", "this changes the whole machine and is closed in every sandbox"),

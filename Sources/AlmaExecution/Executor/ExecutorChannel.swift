@@ -107,7 +107,9 @@ private actor FrameWriter {
                 first.descriptors.forEach { close($0) }
                 queue[0] = (first.bytes.dropFirst(sent), [])
             } else if errno == EAGAIN {
-                await Reactor.shared.wait(for: .writable, on: descriptor)
+                // Not cut short by a cancelled run, which would ask again and again; `shutdown` ends it.
+                let descriptor = descriptor
+                await Task { await Reactor.shared.wait(for: .writable, on: descriptor) }.value
             } else if errno != EINTR {
                 queue.forEach { $0.descriptors.forEach { close($0) } }
                 queue = []

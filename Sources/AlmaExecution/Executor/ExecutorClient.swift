@@ -59,11 +59,8 @@ final class ExecutorClient: Sendable {
     /// - Returns: the pid of the first process of the task's namespace.
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix; `run.executor_lost`.
     func awaitPrepared() async throws(AlmaError) -> Int32 {
-        let raw = pidfd.withRaw { $0 }
-        // Ends when the answer is there; else the executor dies and the channel with it.
-        let watchdog = Task {
-            if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { _ = alma_pidfd_kill(raw) }
-        }
+        // Ends when the answer is there, or kills the executor.
+        let watchdog = Task { if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { kill() } }
         // Not to be cut short by a cancelled run: the executor must be told to end in any case.
         let answer = await Task { await next() }.value
         watchdog.cancel()
@@ -76,7 +73,7 @@ final class ExecutorClient: Sendable {
         case .failure(_, let failure): throw Self.error(failure)
         default: break
         }
-        _ = alma_pidfd_kill(raw)
+        kill()
         throw AlmaError(.runExecutorLost, "the executor ended while it built the sandbox; run `alma doctor`")
     }
 
@@ -153,8 +150,15 @@ final class ExecutorClient: Sendable {
         Task { await channel.send(.notification(method: "cancel", params: [:])) }
     }
 
-    /// Ends the executor and with it its task, whatever state they are in.
-    func kill() { _ = pidfd.withRaw { alma_pidfd_kill($0) } }
+    /// Ends the executor and with it its task, whatever state they are in. What it has said can still be read, but
+    /// nothing waits for more, be the other end in whose hands it may.
+    func kill() {
+        _ = pidfd.withRaw { alma_pidfd_kill($0) }
+        hangUp()
+    }
+
+    /// Nothing more is said, and whoever still tries to gives up.
+    func hangUp() { channel.shutdown() }
 
     /// Ends the executor and returns when nothing of its task lives, whatever it may have said.
     func endCompletely() async {

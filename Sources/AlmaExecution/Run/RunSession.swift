@@ -124,11 +124,15 @@ final class RunSession: Sendable {
         if control.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
         let assignment = AssignmentMessage(
             plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
+        defer { assignment.closeDescriptors() }
+        // Ends with the run; kills an executor that does not keep its own deadline, or does not even take its task.
+        let watchdog = Task { await watch(executor) }
         await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)
         FaultPoint.reached("run.assigned")
-        assignment.closeDescriptors()
         let (answer, isolation) = await converse(executor, &stdout, &stderr)
         FaultPoint.reached("run.answered")
+        watchdog.cancel()
+        await watchdog.value
         var report = try report(answer, printed: (stdout.total, stderr.total))
         report.layers = RunReport.layers(isolation)
         if let cgroup {
@@ -152,11 +156,10 @@ final class RunSession: Sendable {
     private func converse(
         _ executor: ExecutorClient, _ stdout: inout OutputKeeper, _ stderr: inout OutputKeeper
     ) async -> (answer: Message?, isolation: JSON?) {
-        let (acknowledged, acknowledge) = AsyncStream<Bool>.makeStream()
+        // One piece of input is on its way at a time.
+        let (acknowledged, acknowledge) = AsyncStream<Bool>.makeStream(bufferingPolicy: .bufferingNewest(1))
         // Awaited below, after it has been cancelled.
         let feeding = Task { await feed(executor, acknowledged) }
-        // Ends with the run; kills an executor that does not keep its own deadline.
-        let watchdog = Task { await watch(executor) }
         var answer: Message?
         var isolation: JSON?
         var budget = (plan.limits[.outputTotal] ?? 0) + Int64(FrameReader.standardLimit)
@@ -176,11 +179,11 @@ final class RunSession: Sendable {
             default: break reading
             }
         }
-        watchdog.cancel()
         feeding.cancel()
         acknowledge.finish()
+        // Else input that the executor does not read would be waited for.
+        executor.hangUp()
         await feeding.value
-        await watchdog.value
         return (answer, isolation)
     }
 
