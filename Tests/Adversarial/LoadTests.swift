@@ -50,19 +50,20 @@ struct LoadTests {
         // None ends before all are there.
         let workspace = stage.directory("w")
         let script = "touch $0; until [ -e go ]; do sleep 0.5; done; echo $0"
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<64 {
-                let client = try daemon.connect()
-                let words: Value = ["sh", "-c", .string(script), .string("\(number)")]
-                group.addTask {
-                    let result = try await client.tool(
-                        "shell", ["argv": words], ["workspace": .string(workspace), "limits": ["wall": "60s"]])
-                    #expect(result["result"]["stdout"] == .string("\(number)\n"), "\(result.text)")
-                }
-            }
-            #expect(await eventually(within: 50) { Stage.entries(workspace).filter { Int($0) != nil }.count == 64 })
-            try stage.file("w/go", "")
-            try await group.waitForAll()
+        let client = try daemon.connect()
+        var runs: [String] = []
+        for number in 0..<64 {
+            let words: Value = ["sh", "-c", .string(script), .string("\(number)")]
+            let call: Value = [
+                "tool": "shell", "input": ["argv": words], "workspace": .string(workspace), "limits": ["wall": "5m"],
+            ]
+            runs.append(try #require(try await client.call("runs.submit", call)["run_id"].string))
+        }
+        #expect(await eventually(within: 150) { Stage.entries(workspace).filter { Int($0) != nil }.count == 64 })
+        try stage.file("w/go", "")
+        for (number, run) in runs.enumerated() {
+            let result = try await client.call("runs.wait", ["run_id": .string(run)])
+            #expect(result["result"]["stdout"] == .string("\(number)\n"), "\(result.text)")
         }
         await daemon.stop()
     }
