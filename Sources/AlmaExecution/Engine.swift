@@ -117,7 +117,8 @@ actor EngineStarter {
     private var starting: Task<Result<EngineHost, AlmaError>, Never>?
     /// Of hosts whose spawner was lost.
     private var lost: [Leftovers] = []
-    private var isClosed = false
+    private var closing: Task<Void, Never>?
+    private var isClosed: Bool { closing != nil }
 
     init(_ configuration: EngineConfiguration, _ workspaces: WorkspaceGuard) {
         self.configuration = configuration
@@ -158,9 +159,14 @@ actor EngineStarter {
         return try result.get()
     }
 
-    /// Ends everything that was started, and waits for it.
+    /// Ends everything that was started, and waits for it, however many call.
     func close() async {
-        isClosed = true
+        let closing = closing ?? Task { await self.end() }
+        self.closing = closing
+        await closing.value
+    }
+
+    private func end() async {
         for leftovers in lost { await leftovers.finish() }
         guard let host = try? await starting?.value.get() else { return }
         await host.leftovers.finish()

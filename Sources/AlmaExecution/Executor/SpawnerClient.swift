@@ -188,7 +188,7 @@ actor SpawnerClient {
         if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
     }
 
-    /// Ends the spawner, and every executor with it, and returns when it is gone.
+    /// Ends the spawner, and every executor with it, and returns when it is gone. Called once.
     func close() async {
         channel.shutdown()
         guard let process = process.withLock({ $0 }) else { return }
