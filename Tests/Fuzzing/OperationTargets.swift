@@ -34,7 +34,7 @@ extension FuzzTarget {
     }
 }
 
-/// A workspace with links that lead out of it, and a directory outside. Goes with the process.
+/// A workspace with links that lead out of it, and a directory outside. Stays in /tmp: one for each process.
 private final class LinkedWorkspace: Sendable {
     private let top: String
     private static let secret = "nobody may read this"
