@@ -69,23 +69,10 @@ struct ExhaustionTests {
         await daemon.stop()
     }
 
-    /// Where there is no more for a thread, libdispatch waits until there is. What is checked: this does no harm.
+    /// In the long form only: on a busy machine it has been seen to take minutes.
     @Test(
-        "F118p little address space for the coordinator: killed when it waits for more, the next start finds all well",
-        arguments: [150, 250, 400, 700, 1500])
-    func f118p(mebibytes: Int) async throws {
-        let stage = try Stage()
-        let script = "ulimit -v \(mebibytes << 10); exec \"$0\" run -c 'print(\"x\" * 100000)' \(stage.mark)"
-        let running = try stage.start(program: "/bin/sh", ["-c", script, Programs.alma])
-        if !(await eventually(within: 5, { ProcessTable.entry(running.pid) == nil })) { running.send(SIGKILL) }
-        _ = await running.ends(within: 30)
-        let daemon = try await Daemon(stage)
-        #expect(try await daemon.connect().call("audit.verify")["valid"] == true)
-        await stage.leavesNothing(running)
-        await daemon.stop()
-    }
-
-    @Test("F118q a full descriptor table: each call is answered, one way or the other, and afterwards all is well")
+        "F118q a full descriptor table: each call is answered, one way or the other, and afterwards all is well",
+        .enabled(if: Soak.rounds > 1, "in `make soak`"))
     func f118q() async throws {
         let stage = try Stage()
         let before = ["-c", "ulimit -n 80; exec \"$@\"", "sh", Programs.alma]

@@ -165,19 +165,19 @@ struct HostTests {
         for name in [".git/hooks/x", ".git/config", ".envrc"] { try stage.file("w/" + name, "mine") }
         let code = """
             import os
-            held = '.git/hooks/pre-commit .git/config .envrc .bashrc .mcp.json .vscode/tasks.json'
+            held = '.git/hooks/pre-commit .git/config .envrc .bashrc .mcp.json .vscode/tasks.json conftest.py'
             for name in held.split():
                 try:
                     os.makedirs(os.path.dirname(name) or '.', exist_ok=True)
                     open(name, 'w').write('planted')
                     print('BROKEN', name)
                 except OSError: pass
-            for name in ('sitecustomize.py', 'conftest.py'): open(name, 'w').write('planted')
+            for name in ('planted.pth', 'test_planted.py'): open(name, 'w').write('planted')
             """
         let (status, result) = try await stage.result("--workspace", work, "-c", code)
         #expect(status == 0 && result.result["stdout"] == "", "\(result)")
-        #expect(result.metadata.files?.created.sorted() == ["conftest.py", "sitecustomize.py"])
+        #expect(result.metadata.files?.created.sorted() == ["planted.pth", "test_planted.py"])
         #expect(stage.text("w/.envrc") == "mine" && stage.text("w/.git/config") == "mine")
-        #expect(Stage.entries(work) == [".envrc", ".git", "conftest.py", "sitecustomize.py"])
+        #expect(Stage.entries(work) == [".envrc", ".git", "planted.pth", "test_planted.py"])
     }
 }

@@ -123,7 +123,7 @@ struct StoreTests {
         await daemon.stop()
     }
 
-    @Test("F113c a database that another holds, or that has no room, is told by name and loses nothing")
+    @Test("F113c a database that another holds is told by name and loses nothing")
     func f113c() async throws {
         let stage = try Stage()
         let daemon = try await Daemon(stage)

@@ -63,7 +63,9 @@ struct CallRules {
         let word = UInt32(truncatingIfNeeded: number)
         if word != .max, word & 0x4000_0000 != 0 { return .killed }
         guard let name = CallNumbers.names[number] else { return .absent }
-        if ["clone3", "openat2", "fchmodat2"].contains(name) { return .absent }
+        let closed = ["clone3", "openat2", "fchmodat2"]
+        let placing = ["mbind", "migrate_pages", "move_pages", "set_mempolicy", "set_mempolicy_home_node"]
+        if closed.contains(name) || placing.contains(name) { return .absent }
         let low = arguments.map { UInt32(truncatingIfNeeded: $0) }
         if name == "socket" { return socket(low) }
         if name == "socketpair" { return low[0] == 1 && [1, 5].contains(low[1] & 0xF) ? .allowed : .refused(EPERM) }
