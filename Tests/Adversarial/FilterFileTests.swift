@@ -88,7 +88,7 @@ struct FilterFileTests {
     @Test("B52b a good one in that place starts the program")
     func b52b() async throws {
         let stage = try Stage()
-        let shipped = Sources.folder.appendingPathComponent("Sources/AlmaPolicy/Shipped/seccomp/default.json")
+        let shipped = Sources.folder.appendingPathComponent("policies/seccomp/default.json")
         try stage.file("filter.json", String(contentsOf: shipped, encoding: .utf8))
         try stage.file(
             "policy.yaml",

@@ -24,7 +24,7 @@ struct CallProfile: Decodable {
     var syscalls: [Rule]
 
     static func shipped() throws -> CallProfile {
-        let path = Sources.folder.appendingPathComponent("Sources/AlmaPolicy/Shipped/seccomp/default.json")
+        let path = Sources.folder.appendingPathComponent("policies/seccomp/default.json")
         return try JSONDecoder().decode(CallProfile.self, from: Data(contentsOf: path))
     }
 
