@@ -6,13 +6,6 @@ import Testing
 
 @Suite("What a run costs", .timeLimit(.minutes(5)), .serialized)
 struct LifetimeTests {
-    /// Resident memory of this process in KiB.
-    private static var resident: Int {
-        let text = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
-        let line = text.split(separator: "\n").first { $0.hasPrefix("VmRSS:") } ?? ""
-        return Int(line.filter(\.isNumber)) ?? 0
-    }
-
     @Test("nothing is kept of it in memory when it has ended", arguments: ["ended", "asking"])
     func freed(way: String) async throws {
         try await withSite(Site.asking, settings: .init(executors: 1)) { site in
@@ -32,7 +25,7 @@ struct LifetimeTests {
         }
     }
 
-    @Test("while it waits it takes a few KiB, and as much time to queue as if few waited")
+    @Test("it takes as much time to queue as if few waited")
     func queued() async throws {
         try await withSite(settings: .init(executors: 1, queuePerUser: 20_000)) { site in
             let first = try await site.occupy()
@@ -44,10 +37,8 @@ struct LifetimeTests {
                 return (ContinuousClock.now - start) / .milliseconds(1) / Double(count)
             }
             let few = try await submit(500)
-            let before = Self.resident
             let many = try await submit(4500)
-            // Other tests run beside this one: both bounds are wide. Measured alone: 2 KiB, and the same time.
-            #expect(Self.resident - before < 4500 * 16)
+            // Other tests run beside this one: the bound is wide. Measured alone: the same time.
             #expect(many < 10 * few)
             #expect(site.coordinator.queue.counts == .init(waiting: ids.count, running: 1))
             for id in ids { _ = try await site.coordinator.cancel(id, as: Site.ann) }
