@@ -33,7 +33,7 @@ static int keep_only_task_descriptors(struct alma_tool *tool)
     int32_t *kept[] = {&tool->link, &tool->error, &tool->input, &tool->output, &tool->diagnostics};
 
     for (size_t i = 0; i < 5; i++) {
-        int high = fcntl(*kept[i], F_DUPFD_CLOEXEC, 64);
+        int high = fcntl(*kept[i], F_DUPFD_CLOEXEC, FIRST_FREE);
         if (high < 0)
             return -1;
         *kept[i] = high;

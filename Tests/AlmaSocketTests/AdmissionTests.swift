@@ -97,29 +97,4 @@ struct AdmissionTests {
         #expect(output == refusal("peer.refused", "uid 65534 is nobody here") + "\n")
         await server.stop(grace: .zero)
     }
-
-    @Test("a server without descriptors left goes on once there are some again")
-    func descriptors() async {
-        await #expect(processExitsWith: .success) {
-            let inherited = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").compactMap(UInt.init)
-            try await withServer { server, _ in
-                let most = (inherited.max() ?? 0) + 40
-                var limit = rlimit(rlim_cur: most, rlim_max: most)
-                guard setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else {
-                    throw Failure(text: "setrlimit")
-                }
-                try await blocking {
-                    var clients: [RawClient] = []
-                    while let client = try? RawClient(server.path) { clients.append(client) }
-                    // All of ours are connected, and the server cannot accept the last of them until others go.
-                    clients.removeFirst(clients.count - 4)
-                    guard let last = clients.last else { throw Failure(text: "nobody came in") }
-                    try last.send(echo)
-                    guard try last.line() == #"{"jsonrpc":"2.0","id":1,"result":1}"# else {
-                        throw Failure(text: "no answer")
-                    }
-                }
-            }
-        }
-    }
 }

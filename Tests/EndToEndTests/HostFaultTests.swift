@@ -78,6 +78,22 @@ struct HostFaultTests {
         }
     }
 
+    @Test("a coordinator without descriptors left goes on once there are some again")
+    func noDescriptors() async throws {
+        let stage = try Stage()
+        let daemon = try await Daemon(
+            stage, program: "/bin/sh", before: ["-c", "ulimit -n 60; exec \"$@\"", "sh", Programs.alma])
+        var idle = try (0..<60).map { _ in try daemon.connect() }
+        #expect(await daemon.running.prints("accepting paused", on: 2))
+        let last = try daemon.connect()
+        try await last.request("system.info")
+        idle.removeAll()
+        #expect(try await last.answer(to: 1)["version"].string != nil)
+        let result = try await last.tool("python", ["code": "print(1)"])
+        #expect(result["success"] == true, "\(result.text)")
+        await daemon.stop()
+    }
+
     @Test("a home in which nothing can be recorded is refused before anything runs", .asOrdinaryUser)
     func closedHome() async throws {
         let stage = try Stage()
