@@ -42,7 +42,8 @@ final class RunSession: Sendable {
             on: host.cgroups, name: "alma-\(getpid())-\(plan.id)", memory: plan.limits[.memory] ?? 0,
             processes: plan.limits[.processes] ?? 0)
         let filter = try host.filters.filter(
-            plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
+            plan.profile.seccomp, network: plan.network, showsHostFiles: plan.showsHostFiles,
+            memoryIsSampled: cgroup == nil, kind: plan.filterKind)
         // It builds while the workspace is opened.
         try await blank.executor.prepare(plan, filter: filter, cgroup: cgroup)
         let workspace = try await RunWorkspace.open(plan, host: host, owner: blank.owner)
