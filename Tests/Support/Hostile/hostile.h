@@ -13,5 +13,8 @@ void broken(const char *attempt, const char *how, long value);
 void judge(const char *attempt, long outcome, const int *wanted);
 
 int attempt_foreign_abi(int argc, char **argv);
+int attempt_bomb(int argc, char **argv);
+int attempt_orphans(int argc, char **argv);
+int attempt_early_limits(int argc, char **argv);
 
 #endif

@@ -10,6 +10,9 @@ static const struct {
     int (*run)(int argc, char **argv);
 } attempts[] = {
     {"foreign-abi", attempt_foreign_abi},
+    {"bomb", attempt_bomb},
+    {"orphans", attempt_orphans},
+    {"early-limits", attempt_early_limits},
 };
 
 void held(const char *attempt) { printf("held %s\n", attempt); }
