@@ -80,6 +80,7 @@ final class Executor {
             throw RPCError(code: -32602, message: "prepare came without its \(plan.joins) descriptors")
         }
         guard var streams, place(plan, streams, joins) else { throw failure(ALMA_STAGE_START, ENOMEM) }
+        let kernelMemory = KernelMemory(host: host)
         let initPID = try enter(plan)
         if initPID == 0 { Operation.run(tool) }
         FaultPoint.reached("executor.entered")
@@ -91,7 +92,7 @@ final class Executor {
         guard record.kind == ALMA_RECORD_READY.rawValue else { throw failure(record, whenSilent: ALMA_STAGE_PROC) }
         return Prepared(
             initPID: initPID, initPidfd: pidfd, streams: streams, executorFilter: plan.executorFilter, host: host,
-            views: plan.views.map(\.path))
+            kernelMemory: kernelMemory, views: plan.views.map(\.path))
     }
 
     private func place(_ plan: ConfinementPlan, _ streams: Streams, _ joins: [Int32]) -> Bool {

@@ -6,6 +6,7 @@ final class LimitWatch {
     private let limits: Limits
     private let memoryIsSampled: Bool
     private let cgroup: CgroupFiles
+    private let kernelMemory: KernelMemory
     private let oomKillsBefore: Int64
     private var growth: WorkspaceGrowth?
     private var lastPrivate: Int64 = 0
@@ -20,10 +21,11 @@ final class LimitWatch {
     private static let interval = (cgroup: 0.02, calm: 0.005, growing: 0.002)
     private static let notableGrowth: Int64 = 1 << 20
 
-    init(assignment: Assignment, cgroup: CgroupFiles) {
+    init(assignment: Assignment, cgroup: CgroupFiles, kernelMemory: KernelMemory) {
         limits = assignment.limits
         memoryIsSampled = assignment.memoryIsSampled
         self.cgroup = cgroup
+        self.kernelMemory = kernelMemory
         oomKillsBefore = cgroup.oomKills ?? 0
         if assignment.comparison == .given { growth = WorkspaceGrowth(limits: limits) }
         nextSample = MonotonicTime.now.advanced(by: memoryIsSampled ? Self.interval.growing : Self.interval.cgroup)
@@ -39,7 +41,8 @@ final class LimitWatch {
             by: !memoryIsSampled ? Self.interval.cgroup : isGrowing ? Self.interval.growing : Self.interval.calm)
         if cpuMicroseconds > (limits[.cpu] ?? 0) * 1000 { return .cpu }
         if let kills = cgroup.oomKills, kills > oomKillsBefore { return .memory }
-        if memoryIsSampled, isOverMemory(tree) { return .memory }
+        let socketBytes = cgroup.countsSockets ? 0 : kernelMemory.socketBytes()
+        if socketBytes > limits[.memory] ?? 0 || memoryIsSampled && isOverMemory(tree, socketBytes) { return .memory }
         if let exceeded = growth?.isExceeded(now: now), exceeded { return .workspace }
         return nil
     }
@@ -65,8 +68,8 @@ final class LimitWatch {
     }
 
     /// Pages that processes share are counted only when it matters, since asking for them costs more.
-    private func isOverMemory(_ tree: ProcessTree) -> Bool {
-        let limit = limits[.memory] ?? 0
+    private func isOverMemory(_ tree: ProcessTree, _ socketBytes: Int64) -> Bool {
+        let limit = (limits[.memory] ?? 0) - socketBytes
         if tree.privateBytes > limit { return true }
         // Neither page tables nor swap can pass the limit before the address space has.
         if tree.mappedBytes > limit, tree.privateBytes + tree.bytesBesideResident() > limit { return true }
@@ -97,6 +100,8 @@ struct CgroupFiles {
         text(file).flatMap { $0.split(separator: "\n").first }.flatMap { Int64($0) }
     }
 
+    /// Version 1 counts UDP not at all, and TCP apart.
+    var countsSockets: Bool { descriptors["memory.events"] != nil }
     /// Version 1 counts nanoseconds, version 2 microseconds.
     var cpuMicroseconds: Int64? { number("cpuacct.usage").map { $0 / 1000 } ?? field("usage_usec", in: "cpu.stat") }
     var oomKills: Int64? { field("oom_kill", in: "memory.oom_control") ?? field("oom_kill", in: "memory.events") }

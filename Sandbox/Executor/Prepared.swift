@@ -8,6 +8,7 @@ struct Prepared {
     var streams: Streams
     var executorFilter: [UInt8]
     var host: NamespaceIDs
+    var kernelMemory: KernelMemory
     /// Host paths shown at the same place.
     var views: [String]
 

@@ -44,7 +44,7 @@ final class TaskRun {
         self.listener = listener
         self.isolation = isolation
         self.before = before
-        watch = LimitWatch(assignment: assignment, cgroup: cgroup)
+        watch = LimitWatch(assignment: assignment, cgroup: cgroup, kernelMemory: prepared.kernelMemory)
         denials = Denials(refusals: assignment.refusals)
         output = OutputPump(channel: channel, streams: prepared.streams, limit: assignment.limits[.outputTotal] ?? 0)
         input = InputPump(channel: channel, descriptor: prepared.streams.input)

@@ -7,6 +7,7 @@ package final class CompiledFilterCache: Sendable {
         var origin: String
         var sha256: String
         var network: NetworkMode
+        var showsHostFiles: Bool
         var memoryIsSampled: Bool
         var kind: SeccompCompiler.Kind
     }
@@ -19,14 +20,15 @@ package final class CompiledFilterCache: Sendable {
 
     /// - Throws: as `SeccompCompiler.compile`; failures are not kept.
     package func filter(
-        _ profile: SeccompProfile, network: NetworkMode, memoryIsSampled: Bool, kind: SeccompCompiler.Kind
+        _ profile: SeccompProfile, network: NetworkMode, showsHostFiles: Bool, memoryIsSampled: Bool,
+        kind: SeccompCompiler.Kind
     ) throws(AlmaError) -> CompiledFilter {
         let key = Key(
-            origin: profile.origin, sha256: profile.sha256, network: network, memoryIsSampled: memoryIsSampled,
-            kind: kind)
+            origin: profile.origin, sha256: profile.sha256, network: network, showsHostFiles: showsHostFiles,
+            memoryIsSampled: memoryIsSampled, kind: kind)
         if let known = filters.withLock({ $0[key] }) { return known }
         let filter = try SeccompCompiler.compile(
-            profile, network: network, memoryIsSampled: memoryIsSampled, kind: kind)
+            profile, network: network, showsHostFiles: showsHostFiles, memoryIsSampled: memoryIsSampled, kind: kind)
         filters.withLock { filters in
             if filters.count >= Self.capacity { filters.removeAll() }
             filters[key] = filter

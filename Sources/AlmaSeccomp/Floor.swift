@@ -27,10 +27,10 @@ struct FloorEntry: Sendable {
 enum Floor {
     /// By name of the call.
     static func entries(
-        network: NetworkMode, memoryIsSampled: Bool, kind: SeccompCompiler.Kind
+        network: NetworkMode, showsHostFiles: Bool, memoryIsSampled: Bool, kind: SeccompCompiler.Kind
     ) -> [String: FloorEntry] {
         var entries = always
-        entries.merge(FloorNetwork.entries(network)) { _, new in new }
+        entries.merge(FloorNetwork.entries(network, showsHostFiles: showsHostFiles)) { _, new in new }
         if memoryIsSampled {
             let entry = FloorEntry(.notify(EPERM), sampled)
             for name in ["memfd_create", "memfd_secret", "shmget", "semget", "msgget"] { entries[name] = entry }

@@ -58,7 +58,7 @@ enum FloorArguments {
             "clone": FloorEntry(
                 refusing: [[.anyBit(0, KernelConstant.newNamespaces)]],
                 ("built-in: namespaces", "a program in the sandbox cannot make or enter namespaces")),
-            "personality": personality, "seccomp": seccomp, "prctl": prctl, "ioctl": ioctl,
+            "fcntl": leases, "personality": personality, "seccomp": seccomp, "prctl": prctl, "ioctl": ioctl,
         ]
     }()
 
@@ -80,6 +80,11 @@ enum FloorArguments {
         ("built-in: core dumps", ""))
 
     // MARK: - Calls with many uses
+
+    /// F_SETLEASE and F_SETDELEG: whoever opens the file meanwhile waits for its holder, up to 45 s, outside too.
+    private static let leases = FloorEntry(
+        refusing: [1024, 1040].map { [.equal(1, $0)] },
+        ("built-in: leases", "a task cannot keep others from opening a file; use flock, which asks nobody to wait"))
 
     /// As container runtimes have it: asking, plain Linux, and the two that change what uname says.
     private static let personality: FloorEntry = {

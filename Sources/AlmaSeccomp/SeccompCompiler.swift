@@ -22,12 +22,14 @@ package struct SeccompCompiler {
     /// What runs between the filter and the program: a report of any of these would wait for itself.
     static let requiredCalls = ["sendmsg", "recvmsg", "read", "write", "close", "execve", "exit_group"]
 
+    /// - Parameter showsHostFiles: whether the task has a workspace or mounts in which other programs work, too.
     /// - Throws: `policy.invalid` when the profile takes away a required call, makes too long a program, or asks for an
     ///   argument that no call has.
     static func compile(
-        _ profile: SeccompProfile, network: NetworkMode, memoryIsSampled: Bool, kind: Kind
+        _ profile: SeccompProfile, network: NetworkMode, showsHostFiles: Bool, memoryIsSampled: Bool, kind: Kind
     ) throws(AlmaError) -> CompiledFilter {
-        let floor = Floor.entries(network: network, memoryIsSampled: memoryIsSampled, kind: kind)
+        let floor = Floor.entries(
+            network: network, showsHostFiles: showsHostFiles, memoryIsSampled: memoryIsSampled, kind: kind)
         let compiler = SeccompCompiler(
             profile: profile, stages: try ProfileStages(profile), floor: floor, exempt: kind.exempt,
             fileName: profile.origin.split(separator: "/").last.map(String.init) ?? profile.origin)

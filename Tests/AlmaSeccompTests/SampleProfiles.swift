@@ -59,8 +59,10 @@ extension SeccompProfile {
 extension SeccompCompiler {
     /// With what most tests want.
     static func compile(
-        _ profile: SeccompProfile, network: NetworkMode = .none, memoryIsSampled: Bool = false
+        _ profile: SeccompProfile, network: NetworkMode = .none, showsHostFiles: Bool = false,
+        memoryIsSampled: Bool = false
     ) throws -> CompiledFilter {
-        try compile(profile, network: network, memoryIsSampled: memoryIsSampled, kind: .program)
+        try compile(
+            profile, network: network, showsHostFiles: showsHostFiles, memoryIsSampled: memoryIsSampled, kind: .program)
     }
 }

@@ -60,6 +60,11 @@ struct SeccompFloorTests {
         ("openat", [0, 0, 0o100, 0o644], .allow), ("openat", [0, 0, 0o101, 0o4755], .notify(1)),
         ("openat", [0, 0, high | 0o100, high | 0o2000], .notify(1)),
         ("openat", [0, 0, 0o20_200_001, 0o4700], .notify(1)), ("openat", [0, 0, 0o200_000, 0o4700], .allow),
+        ("fcntl", [3, 1024, 0], .notify(1)), ("fcntl", [3, high | 1024, 1], .notify(1)),
+        ("fcntl", [3, 1040], .notify(1)),
+        ("fcntl", [3, 6, 0], .allow), ("fcntl", [3, 1025, 0], .allow), ("fcntl", [3, 1030, 0], .allow),
+        ("setsockopt", [3, 1, 7], .errno(0)), ("setsockopt", [3, high | 1, high | 8], .errno(0)),
+        ("setsockopt", [3, 1, 2], .allow), ("setsockopt", [3, 6, 7], .allow),
         ("mknodat", [0, 0, 0o10644], .allow), ("mknodat", [0, 0, 0o644], .allow),
         ("mknodat", [0, 0, 0o140644], .allow),
         ("mknodat", [0, 0, 0o20644], .notify(1)), ("mknodat", [0, 0, 0o60644], .notify(1)),
@@ -128,7 +133,8 @@ struct SeccompFloorTests {
     @Test("ALMA's own file operations keep openat2 and renameat2 and nothing else of the floor")
     func operation() throws {
         let own = BPFInterpreter(
-            try SeccompCompiler.compile(.small([]), network: .none, memoryIsSampled: false, kind: .operation))
+            try SeccompCompiler.compile(
+                .small([]), network: .none, showsHostFiles: false, memoryIsSampled: false, kind: .operation))
         #expect(own.run("openat2") == .allow)
         #expect(own.run("renameat2") == .allow)
         #expect(own.run("fchmodat2") == .errno(38))

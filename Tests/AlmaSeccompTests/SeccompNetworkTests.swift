@@ -37,6 +37,17 @@ struct SeccompNetworkTests {
         #expect(filter.run("socket", arguments) == expected)
     }
 
+    @Test(
+        "where files of the host are in view, a Unix socket could be one of the host's and is refused in both modes",
+        arguments: NetworkMode.allCases, [1, 0x80001, 2, 5] as [UInt64])
+    func hostFiles(mode: NetworkMode, type: UInt64) throws {
+        let filter = BPFInterpreter(try SeccompCompiler.compile(.open, network: mode, showsHostFiles: true))
+        #expect(filter.run("socket", [1, type, 0]) == .notify(1))
+        #expect(filter.run("socket", [1, 0x80801, 0]) == .errno(13))
+        #expect(filter.run("socket", [2, 1, 6]) == (mode == .loopback ? .allow : .notify(1)))
+        #expect(filter.run("socketpair", [1, 1, 0]) == .allow)
+    }
+
     @Test("socket pairs are Unix sockets in every mode", arguments: NetworkMode.allCases)
     func pairs(mode: NetworkMode) throws {
         let filter = BPFInterpreter(try SeccompCompiler.compile(.open, network: mode))

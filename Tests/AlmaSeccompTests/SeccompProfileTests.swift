@@ -181,19 +181,23 @@ struct SeccompProfileTests {
         #expect(filter.run("getpid") == .notify(1))
     }
 
-    @Test("a filter is compiled once for each profile, network, memory and kind")
+    @Test("a filter is compiled once for each profile, network, files, memory and kind")
     func cache() throws {
         let cache = CompiledFilterCache()
-        let filters = try NetworkMode.allCases.map {
-            try cache.filter(.dockerShape, network: $0, memoryIsSampled: false, kind: .program)
+        func filter(_ profile: SeccompProfile, _ mode: NetworkMode, showsHostFiles: Bool = false) throws
+            -> CompiledFilter
+        {
+            try cache.filter(
+                profile, network: mode, showsHostFiles: showsHostFiles, memoryIsSampled: false, kind: .program)
         }
+        let filters = try NetworkMode.allCases.map { try filter(.dockerShape, $0) }
         #expect(filters[0] != filters[1])
+        #expect(
+            try filter(.dockerShape, .loopback) != filter(.dockerShape, .loopback, showsHostFiles: true))
         var changed = SeccompProfile.dockerShape
         changed.rules = []
         // The same hash stands for the same content.
-        #expect(
-            try cache.filter(changed, network: .none, memoryIsSampled: false, kind: .program)
-                == filters[NetworkMode.allCases.firstIndex(of: .none)!])
+        #expect(try filter(changed, .none) == filters[NetworkMode.allCases.firstIndex(of: .none)!])
     }
 
     @Test("the usual profile stays small")

@@ -136,9 +136,11 @@ struct SeccompPropertyTests {
         var random = SeededGenerator(state: seed)
         let profile = seed == 0 ? SeccompProfile.dockerShape : profile(&random)
         let mode: NetworkMode = seed % 2 == 0 ? .none : .loopback
-        let filter = try SeccompCompiler.compile(profile, network: mode, memoryIsSampled: seed % 3 == 0)
-        let meaning = Meaning(
-            profile: profile, floor: Floor.entries(network: mode, memoryIsSampled: seed % 3 == 0, kind: .program))
+        let (hostFiles, sampled) = (seed % 4 < 2, seed % 3 == 0)
+        let filter = try SeccompCompiler.compile(
+            profile, network: mode, showsHostFiles: hostFiles, memoryIsSampled: sampled)
+        let floor = Floor.entries(network: mode, showsHostFiles: hostFiles, memoryIsSampled: sampled, kind: .program)
+        let meaning = Meaning(profile: profile, floor: floor)
         let interpreter = BPFInterpreter(filter)
         for _ in 0..<4000 {
             let number = number(&random)

@@ -81,6 +81,12 @@ struct RunPlan: Sendable {
         return profile.protect
     }
 
+    /// Whether there are directories in which programs of the host may work, too.
+    var showsHostFiles: Bool {
+        if task.usesWorkspace, case .directory = call.workspace { return true }
+        return !call.mounts.isEmpty
+    }
+
     /// Those that must be kept from it by mounts; an operation heeds them by itself.
     var held: [String] {
         if case .program = task.work { protected } else { [] }

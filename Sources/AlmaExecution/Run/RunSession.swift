@@ -47,7 +47,8 @@ final class RunSession: Sendable {
             processes: plan.limits[.processes] ?? 0)
         FaultPoint.reached("run.cgroup")
         let filter = try host.filters.filter(
-            plan.profile.seccomp, network: plan.network, memoryIsSampled: cgroup == nil, kind: plan.filterKind)
+            plan.profile.seccomp, network: plan.network, showsHostFiles: plan.showsHostFiles,
+            memoryIsSampled: cgroup == nil, kind: plan.filterKind)
         // It builds while the workspace is opened.
         try await blank.executor.prepare(plan, filter: filter, cgroup: cgroup)
         let workspace = try await RunWorkspace.open(plan, host: host, owner: blank.owner)

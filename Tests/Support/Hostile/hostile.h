@@ -12,11 +12,14 @@ void broken(const char *attempt, const char *how, long value);
  * `broken`. */
 void judge(const char *attempt, long outcome, const int *wanted);
 
+int attempt_bomb(int argc, char **argv);
 int attempt_calls(int argc, char **argv);
+int attempt_early_limits(int argc, char **argv);
 int attempt_foreign_abi(int argc, char **argv);
 int attempt_handles(int argc, char **argv);
 int attempt_identity(int argc, char **argv);
 int attempt_mounts(int argc, char **argv);
+int attempt_orphans(int argc, char **argv);
 int attempt_remounts(int argc, char **argv);
 int attempt_rewriting(int argc, char **argv);
 

@@ -9,11 +9,14 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } attempts[] = {
+    {"bomb", attempt_bomb},
     {"calls", attempt_calls},
+    {"early-limits", attempt_early_limits},
     {"foreign-abi", attempt_foreign_abi},
     {"handles", attempt_handles},
     {"identity", attempt_identity},
     {"mounts", attempt_mounts},
+    {"orphans", attempt_orphans},
     {"remounts", attempt_remounts},
     {"rewriting", attempt_rewriting},
 };
