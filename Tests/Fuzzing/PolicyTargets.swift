@@ -45,7 +45,8 @@ extension FuzzTarget {
         for network in NetworkMode.allCases {
             for kind in [SeccompCompiler.Kind.program, .operation] {
                 let filter = try? SeccompCompiler.compile(
-                    profile, network: network, memoryIsSampled: network == .none, kind: kind)
+                    profile, network: network, showsHostFiles: kind == .operation,
+                    memoryIsSampled: network == .none, kind: kind)
                 guard let filter else { continue }
                 let count = filter.program.count / 8
                 guard filter.program.count % 8 == 0, count > 0, count <= CompiledFilter.maximumInstructions else {
