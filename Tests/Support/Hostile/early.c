@@ -13,7 +13,7 @@ __attribute__((constructor(101))) static void look(void)
         getrlimit((__rlimit_resource_t)i, &first[i]);
 }
 
-/* What the call answers is not looked at: where asking is harmless, a refusal may be told as done. */
+/* What the call answers is not looked at: a refusal may be told as done where that is harmless. */
 static void at_most(const char *what, int resource, rlim_t most)
 {
     struct rlimit more = {RLIM_INFINITY, RLIM_INFINITY}, now = more;

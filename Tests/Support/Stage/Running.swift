@@ -102,8 +102,9 @@ final class Running: @unchecked Sendable {
         }
     }
 
-    /// One start at a time, so that no process inherits another's pipes before they are marked.
-    private static let starting = NSLock()
+    /// One start at a time, so that no process inherits another's pipes before they are marked, nor a program that is
+    /// still being written, which could not be started meanwhile.
+    static let starting = NSLock()
     private static let ignoreBrokenPipes: Void = { signal(SIGPIPE, SIG_IGN) }()
 
     private static func spawn(_ plan: Plan, _ actions: inout posix_spawn_file_actions_t) throws -> pid_t {

@@ -53,7 +53,7 @@ final class Stage: Sendable {
         let path = "\(work)/\(name)"
         try FileManager.default.createDirectory(
             atPath: (path as NSString).deletingLastPathComponent, withIntermediateDirectories: true)
-        try Data(text.utf8).write(to: URL(fileURLWithPath: path))
+        try Running.starting.withLock { try Data(text.utf8).write(to: URL(fileURLWithPath: path)) }
         chmod(path, mode)
         return path
     }
