@@ -100,4 +100,23 @@ struct KillTests {
         }
         await daemon.stop()
     }
+
+    @Test("C64a a cancel at the moment of the end leaves one truth", .almaOnly)
+    func c64a() async throws {
+        let stage = try Stage()
+        let daemon = try await Daemon(stage)
+        let client = try daemon.connect()
+        for delay in 0..<25 {
+            let run = try await client.submit("import time; time.sleep(\(Double(delay) / 1000)); open('done', 'w')")
+            _ = try? await client.call("runs.cancel", ["run_id": .string(run)])
+            var status = "queued"
+            let deadline = ContinuousClock.now + .seconds(20)
+            while ["queued", "running"].contains(status), ContinuousClock.now < deadline {
+                status = try await client.call("runs.get", ["run_id": .string(run)])["status"].string ?? ""
+                await Task.yield()
+            }
+            #expect(["ok", "cancelled"].contains(status))
+        }
+        await daemon.stop()
+    }
 }

@@ -43,6 +43,33 @@ struct ResourceTests {
         }
     }
 
+    @Test("D80 a flood of both streams is counted to the byte, and the coordinator stays small", .almaOnly)
+    func d80() async throws {
+        try await Occasion.with(.warm) { occasion in
+            let daemon = try #require(occasion.daemon)
+            let code = """
+                import os
+                o, e = b'o' * 65536, b'e' * 65536
+                for _ in range(160): os.write(1, o); os.write(2, e)
+                """
+            let before = daemon.memory
+            let running = try occasion.stage.start(
+                ["run", "--json", "--output", "64KiB", "--timeout", "60s", "-c", code, occasion.stage.mark])
+            let most = await offPool {
+                var most = before
+                while ProcessTable.entry(running.pid) != nil {
+                    most = max(most, daemon.memory)
+                    usleep(2000)
+                }
+                return most
+            }
+            let facts = try ResultObject(await running.ends().stdout).metadata
+            #expect(facts.status == "ok" && facts.truncated)
+            #expect(facts.stdout_bytes == 160 * 65536 && facts.stderr_bytes == 160 * 65536)
+            #expect(most - before < 16 << 10, "KiB: \(before) to \(most)")
+        }
+    }
+
     @Test("D80a a flood without end is ended, also when nobody reads it", .almaOnly, arguments: Executors.allCases)
     func d80a(executors: Executors) async throws {
         try await Occasion.with(executors) { occasion in
@@ -55,6 +82,34 @@ struct ResourceTests {
             #expect(facts.status == "killed" && facts.limit == "output_total" && facts.truncated)
             #expect((1 << 20...2 << 20).contains(facts.stdout_bytes + facts.stderr_bytes))
         }
+    }
+
+    @Test("D83 descriptors, stack, priorities and locks have ends", arguments: Executors.allCases)
+    func d83(executors: Executors) async throws {
+        var attack = Attack.python(
+            """
+            import faulthandler
+            opened = []
+            def exhaust():
+                while len(opened) < 5000: opened.append(os.dup(0))
+            attempt('descriptors', exhaust, errno.EMFILE)
+            for d in opened: os.close(d)
+            check('their number', len(opened) < 256, len(opened))
+            attempt('nice', lambda: os.setpriority(os.PRIO_PROCESS, 0, -5), errno.EPERM, errno.EACCES)
+            for policy in (1, 2, 6):
+                attempt(f'policy {policy}', lambda: os.sched_setscheduler(0, policy, os.sched_param(policy < 3)))
+            attempt('real-time I/O', lambda: call(251, 1, 0, 1 << 13), errno.EPERM)
+            attempt('other processes', lambda: os.sched_setaffinity(1, {0}))
+            attempt('locked memory', lambda: call(149, ctypes.create_string_buffer(8 << 20), 8 << 20))
+            attempt('more descriptors', lambda: call(160, 7, b'\\0\\0\\x10\\0\\0\\0\\0\\0' * 2), errno.EPERM)
+            pid = os.fork()
+            if pid == 0:
+                faulthandler._stack_overflow()
+            end = os.waitpid(pid, 0)[1]
+            check('recursion', os.WIFSIGNALED(end) or os.WEXITSTATUS(end), end)
+            """)
+        if Target.peer.isEmpty { attack.options = ["--timeout", "20s"] }
+        try await attack.expectHeld(executors, without: ["limits", "user_namespace", "capabilities"])
     }
 
     @Test("D83a what a user has only so many of is not used up by a task", arguments: Executors.allCases)
@@ -131,9 +186,56 @@ struct ResourceTests {
         }
     }
 
+    @Test(
+        "D85 a crowd of runs is queued up to a bound, then refused by name, and everybody else is answered", .almaOnly)
+    func d85() async throws {
+        let stage = try Stage()
+        try FileManager.default.createDirectory(
+            atPath: stage.root + "/config/alma", withIntermediateDirectories: true)
+        let file = stage.root + "/config/alma/config.yaml"
+        try "queue: {max: 500, per_user: 300}\n".write(toFile: file, atomically: true, encoding: .utf8)
+        chmod(file, 0o600)
+        let daemon = try await Daemon(stage)
+        let (crowd, other) = (try daemon.connect(), try daemon.connect())
+        var accepted: [String] = []
+        let refusal = try await {
+            while accepted.count < 1000 {
+                do { accepted.append(try await crowd.submit("import time; time.sleep(60)")) } catch let error
+                    as LineClient.Refused
+                { return error.name }
+            }
+            return nil
+        }()
+        #expect(refusal == "queue.full" && (300..<400).contains(accepted.count), "after \(accepted.count)")
+        #expect(try await other.call("runs.list", [:])["runs"].array.isEmpty == false)
+        #expect(try await other.refusal("runs.submit", ["tool": "python", "input": ["code": "1"]]) == refusal)
+        for run in accepted { _ = try await other.call("runs.cancel", ["run_id": .string(run)]) }
+        let done = await (try stage.start(["run", "-c", "print('served')"])).ends()
+        #expect(done.out == "served\n", "\(done.err)")
+        await daemon.stop()
+    }
+
     @Test("D86 every limit holds at the first instruction and cannot be raised", arguments: Executors.allCases)
     func d86(executors: Executors) async throws {
         try await Attack.probe("early-limits").expectHeld(executors, without: ["limits"])
+    }
+
+    @Test("D87 no cgroup is there to be written", arguments: Executors.allCases)
+    func d87(executors: Executors) async throws {
+        try await Attack.python(
+            """
+            check('own cgroup', all(l.rstrip().endswith(':/') for l in open('/proc/self/cgroup')),
+                  open('/proc/self/cgroup').read())
+            mounts = open('/proc/self/mountinfo').read()
+            check('no cgroup filesystem', ' - cgroup' not in mounts, mounts)
+            for name in ('', '/cgroup.procs', '/memory', '/memory/tasks', '/unified', '/pids/cgroup.procs'):
+                attempt(name, lambda: os.stat('/sys/fs/cgroup' + name), errno.ENOENT, errno.EACCES)
+            for kind in (b'cgroup', b'cgroup2'):
+                attempt(f'mount {kind}', lambda: call(165, kind, b'/tmp', kind, 0, 0), errno.EPERM)
+            for path in ('/proc/self/oom_score_adj', '/proc/1/oom_score_adj'):
+                attempt(path, lambda: os.write(os.open(path, os.O_WRONLY), b'-1000'), errno.EACCES, errno.EPERM)
+            """
+        ).expectHeld(executors, without: ["cgroup"])
     }
 
     @Test("D88 where no cgroup can be made the result says so, and the limits hold", .almaOnly)
