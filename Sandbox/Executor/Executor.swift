@@ -80,7 +80,7 @@ final class Executor {
             throw RPCError(code: -32602, message: "prepare came without its \(plan.joins) descriptors")
         }
         guard var streams, place(plan, streams, joins) else { throw failure(ALMA_STAGE_START, ENOMEM) }
-        let kernelMemory = KernelMemory(host: host)
+        let kernelMemory = KernelMemory(host: host, hasInternet: plan.loopback)
         let initPID = try enter(plan)
         if initPID == 0 { Operation.run(tool) }
         FaultPoint.reached("executor.entered")
@@ -118,11 +118,7 @@ final class Executor {
     }
 
     private func enter(_ plan: ConfinementPlan) throws(RPCError) -> pid_t {
-        var views: [alma_view] = []
-        for view in plan.views {
-            guard let path = region.place(string: view.path) else { throw self.failure(ALMA_STAGE_VIEW, ENOMEM) }
-            views.append(alma_view(path: path, optional: view.optional ? 1 : 0))
-        }
+        guard let views = region.place(views: plan.views) else { throw self.failure(ALMA_STAGE_VIEW, ENOMEM) }
         let pid = views.withUnsafeBufferPointer { views in
             var raw = alma_plan(
                 views: views.baseAddress, view_count: views.count, tmp_bytes: plan.tmpBytes, tmp_inodes: plan.tmpFiles,
@@ -148,7 +144,7 @@ final class Executor {
         let waiting = try startTool(prepared)
         FaultPoint.reached("executor.waiting")
         let isolation = IsolationReading(toolPID: waiting.record.pid, host: host, probe: waiting.record.landlock_probe)
-        let missing = assignment.required.filter { isolation.layers[$0] != .active }.map(\.rawValue).sorted()
+        let missing = isolation.missing(of: assignment.required)
         guard missing.isEmpty else {
             throw RPCError(code: -32000, message: "layers not in force", data: ["missing": JSON(missing)])
         }
@@ -188,10 +184,9 @@ final class Executor {
 
     /// Writes the task where init and the tool read it.
     private func describe(_ assignment: Assignment, views: [String]) throws(RPCError) {
-        let rules = LandlockRules.forTool(assignment, views: views).compactMap { rule in
-            region.place(string: rule.path).map { alma_rule(path: $0, access: rule.access) }
-        }
-        guard let placedRules = region.place(rules), let environment = region.place(strings: assignment.environment)
+        let rules = LandlockRules.forTool(assignment, views: views)
+        guard let placedRules = region.place(rules: rules),
+            let environment = region.place(strings: assignment.environment)
         else { throw failure(ALMA_STAGE_START, E2BIG) }
         tool.pointee.rules = UnsafePointer(placedRules)
         tool.pointee.rule_count = rules.count

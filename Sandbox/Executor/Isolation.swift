@@ -11,10 +11,12 @@ struct NamespaceIDs: Equatable {
         .cgroup: "cgroup",
     ]
 
-    /// - Parameter process: a pid, or `self`.
-    init(process: String) {
+    /// - Parameters:
+    ///   - process: a pid, or `self`.
+    ///   - layers: only those; nil = all.
+    init(process: String, _ layers: [Layer]? = nil) {
         var inodes: [Layer: ino_t] = [:]
-        for (layer, file) in Self.files {
+        for (layer, file) in Self.files where layers?.contains(layer) ?? true {
             var status = stat()
             if stat("/proc/\(process)/ns/\(file)", &status) == 0 { inodes[layer] = status.st_ino }
         }
@@ -47,6 +49,11 @@ struct IsolationReading {
         self.layers = layers
     }
 
+    /// Names of layers that are not in force.
+    func missing(of required: Set<Layer>) -> [String] {
+        required.filter { layers[$0] != .active }.map { $0.rawValue }.sorted()
+    }
+
     private static var rootIsReadOnly: Bool {
         var status = statvfs()
         return statvfs("/", &status) == 0 && status.f_flag & UInt(ST_RDONLY) != 0
@@ -57,18 +64,21 @@ struct IsolationReading {
 
 /// The lines of /proc/PID/status.
 struct ProcessStatus {
-    private let fields: [Substring: Substring]
+    private let lines: [Substring.UTF8View]
 
     init(process: String) {
-        var fields: [Substring: Substring] = [:]
-        for line in SmallFile.read("/proc/\(process)/status").split(separator: "\n") {
-            guard let colon = line.firstIndex(of: ":") else { continue }
-            fields[line[..<colon]] = line[line.index(after: colon)...].drop { $0 == "\t" || $0 == " " }
-        }
-        self.fields = fields
+        lines = SmallFile.read("/proc/\(process)/status").utf8.split(separator: UInt8(ascii: "\n"))
     }
 
-    subscript(name: String) -> Substring? { fields[Substring(name)] }
+    subscript(name: String) -> Substring? {
+        let name = name.utf8
+        for line in lines where line.starts(with: name) {
+            let rest = line.dropFirst(name.count)
+            guard rest.first == UInt8(ascii: ":") else { continue }
+            return Substring(rest.dropFirst().drop { $0 == UInt8(ascii: "\t") || $0 == UInt8(ascii: " ") })
+        }
+        return nil
+    }
 
     /// A field in kB, in bytes.
     func bytes(_ name: String) -> Int64? {

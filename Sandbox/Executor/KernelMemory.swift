@@ -14,9 +14,11 @@ struct KernelMemory {
 
     /// Where /proc/sys cannot be written (containers) the host's own limits remain, and a socket is taken for what it
     /// may hold by them.
-    /// - Parameter host: the namespaces of those who must not be meant.
-    init(host: NamespaceIDs) {
-        let own = NamespaceIDs(process: "self")
+    /// - Parameters:
+    ///   - host: the namespaces of those who must not be meant.
+    ///   - hasInternet: whether the task may have TCP and UDP; looking at their settings costs more than all the rest.
+    init(host: NamespaceIDs, hasInternet: Bool) {
+        let own = NamespaceIDs(process: "self", [.userNamespace, .network])
         if own.differs(from: host, in: .userNamespace) {
             for (name, amount) in Self.most { Self.write(amount, to: "/proc/sys/user/\(name)") }
         }
@@ -24,12 +26,16 @@ struct KernelMemory {
             bytesPerSocket = 0
             return
         }
+        // A message may begin to be stored while there is any room, however long it is: twice the buffer.
+        let plain = 2 * max(Self.largest("core/wmem_default"), Self.largest("core/rmem_default"))
+        guard hasInternet else {
+            bytesPerSocket = plain
+            return
+        }
         // Least, usual and most bytes; TCP would take megabytes for each connection.
         for name in ["wmem", "rmem"] {
             Self.write("4096 16384 \(Self.usualBuffer)", to: "/proc/sys/net/ipv4/tcp_\(name)")
         }
-        // A message may begin to be stored while there is any room, however long it is: twice the buffer.
-        let plain = 2 * max(Self.largest("core/wmem_default"), Self.largest("core/rmem_default"))
         bytesPerSocket = max(plain, Self.largest("ipv4/tcp_wmem") + Self.largest("ipv4/tcp_rmem"))
     }
 

@@ -15,6 +15,8 @@ final class Region {
         self.capacity = capacity
     }
 
+    deinit { munmap(base, capacity) }
+
     private func reserve(_ length: Int, alignment: Int) -> UnsafeMutableRawPointer? {
         let start = (used + alignment - 1) & ~(alignment - 1)
         guard length <= capacity - start else { return nil }
@@ -38,6 +40,25 @@ final class Region {
 
     func place(string: String) -> UnsafeMutablePointer<CChar>? {
         place(string.utf8.map { CChar(bitPattern: $0) } + [0])
+    }
+
+    func place(rules: [(path: String, access: UInt32)]) -> UnsafeMutablePointer<alma_rule>? {
+        var placed: [alma_rule] = []
+        for rule in rules {
+            guard let path = place(string: rule.path) else { return nil }
+            placed.append(alma_rule(path: path, access: rule.access))
+        }
+        return place(placed)
+    }
+
+    /// The paths are placed; the list itself is for this process.
+    func place(views: [(path: String, optional: Bool)]) -> [alma_view]? {
+        var placed: [alma_view] = []
+        for view in views {
+            guard let path = place(string: view.path) else { return nil }
+            placed.append(alma_view(path: path, optional: view.optional ? 1 : 0))
+        }
+        return placed
     }
 
     /// A list as execve wants it, closed by NULL.

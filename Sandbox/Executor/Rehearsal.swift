@@ -22,16 +22,23 @@ enum Rehearsal {
         for params in [prepare, assign] {
             let frame = Message.request(.integer(1), method: "rehearsal", params: params).frame
             guard case .request(_, _, let params) = try? Message(frame: Array(frame.dropLast())) else { continue }
-            _ = try? ConfinementPlan(params)
+            let region = Region(capacity: 64 << 10)
+            if let plan = try? ConfinementPlan(params) { _ = region?.place(views: plan.views) }
             guard let assignment = try? Assignment(params) else { continue }
-            _ = LandlockRules.forTool(assignment, views: ["/usr"])
+            _ = region?.place(rules: LandlockRules.forTool(assignment, views: ["/usr"]))
+            _ = region?.place(strings: assignment.environment)
             _ = WorkspaceListing.changes(before: WorkspaceListing(), reporting: []).compact
         }
-        _ = IsolationReading(toolPID: 1, host: NamespaceIDs(process: "self"), probe: 0).json.compact
+        let host = NamespaceIDs(process: "self")
+        _ = KernelMemory(host: host, hasInternet: false)
+        let isolation = IsolationReading(toolPID: 1, host: host, probe: 0)
+        _ = isolation.missing(of: [.pid, .network])
+        _ = isolation.json.compact
         _ = Denials(refusals: [:]).json.compact
         _ = CgroupFiles(names: ["none"], [-1]).processesPeak
         _ = ProcessTree.read()
         var poll = Poll()
+        poll.add(-1, 0) {}
         poll.wait(until: .now)
     }
 }

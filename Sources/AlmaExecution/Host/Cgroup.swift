@@ -144,14 +144,18 @@ struct Cgroup: Sendable {
     /// Moves a process in, before it has started anything. Slower than if it enters itself.
     func attach(_ pid: Int32) -> Bool { directories.allSatisfy { HostFile.write("\(pid)", to: $0 + "/cgroup.procs") } }
 
-    /// What the kernel says: this process is in, and these are its limits.
-    func holds(_ pid: Int32, memory: Int64, processes: Int64) -> Bool {
-        let isInside = directories.allSatisfy {
-            HostFile.read($0 + "/cgroup.procs").split(separator: "\n").contains(Substring("\(pid)"))
-        }
+    /// What the kernel says: these are its limits.
+    func limits(memory: Int64, processes: Int64) -> Bool {
         let limit = Int64(HostFile.read(memoryFile).filter { $0 != "\n" }) ?? .max
         let most = Int64(HostFile.read(processesFile).filter { $0 != "\n" }) ?? .max
-        return isInside && limit <= memory && most <= processes + 1
+        return limit <= memory && most <= processes + 1
+    }
+
+    /// What the kernel says: this process is in.
+    func holds(_ pid: Int32) -> Bool {
+        directories.allSatisfy {
+            HostFile.read($0 + "/cgroup.procs").split(separator: "\n").contains(Substring("\(pid)"))
+        }
     }
 
     /// How often the limits were hit. Version 1 counts OOM kills, both count refused forks.

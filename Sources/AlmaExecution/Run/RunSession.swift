@@ -73,11 +73,23 @@ final class RunSession: Sendable {
     ) async throws(AlmaError) -> ToolResult {
         let mounts = try await openMounts(blank.owner)
         defer { mounts.forEach { close($0) } }
+        // What does not need the task's first process is done while it is made.
+        let isLimited =
+            cgroup?.limits(memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0) ?? false
+        let assignment = AssignmentMessage(
+            plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
+        defer { assignment.closeDescriptors() }
         let initPID = try await blank.executor.awaitPrepared()
         FaultPoint.reached("run.prepared")
         control.started(blank.executor)
+        var facts = ResultBuilder.CgroupFacts()
+        if let cgroup, try Self.entered(cgroup, initPID), isLimited {
+            facts.memory = cgroup.mechanism
+            facts.processes = cgroup.mechanism
+        }
         let (outcome, files) = try await run(
-            blank.executor, initPID, workspace: workspace, mounts: mounts, cgroup: cgroup, filter: filter)
+            blank.executor, assignment, with: workspace.descriptors + mounts + assignment.cgroupDescriptors, cgroup,
+            facts, filter)
         var result = outcome
         guard let copyOut else { return result }
         // What the task did is known and stays in the result, also when there is no room for what it made.
@@ -104,31 +116,26 @@ final class RunSession: Sendable {
         return opened
     }
 
-    private func run(
-        _ executor: ExecutorClient, _ initPID: Int32, workspace: RunWorkspace, mounts: [Int32], cgroup: Cgroup?,
-        filter: CompiledFilter
-    ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
-        if let cgroup, cgroup.joins.isEmpty, !cgroup.attach(initPID) {
+    /// - Returns: whether the kernel says that it is inside.
+    private static func entered(_ cgroup: Cgroup, _ initPID: Int32) throws(AlmaError) -> Bool {
+        if cgroup.joins.isEmpty, !cgroup.attach(initPID) {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
         }
-        var facts = ResultBuilder.CgroupFacts()
-        if let cgroup,
-            cgroup.holds(
-                initPID, memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0)
-        {
-            facts.memory = cgroup.mechanism
-            facts.processes = cgroup.mechanism
-        }
+        return cgroup.holds(initPID)
+    }
+
+    private func run(
+        _ executor: ExecutorClient, _ assignment: AssignmentMessage, with descriptors: [Int32], _ cgroup: Cgroup?,
+        _ known: ResultBuilder.CgroupFacts, _ filter: CompiledFilter
+    ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
+        var facts = known
         var stdout = OutputKeeper(limit: keptOutput)
         var stderr = OutputKeeper(limit: keptOutput)
         try await connections.beforeStart?()
         if control.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
-        let assignment = AssignmentMessage(
-            plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
-        defer { assignment.closeDescriptors() }
         // Ends with the run; kills an executor that does not keep its own deadline, or does not even take its task.
         let watchdog = Task { await watch(executor) }
-        await executor.assign(assignment.params, with: workspace.descriptors + mounts + assignment.cgroupDescriptors)
+        await executor.assign(assignment.params, with: descriptors)
         FaultPoint.reached("run.assigned")
         let (answer, isolation) = await converse(executor, &stdout, &stderr)
         FaultPoint.reached("run.answered")
