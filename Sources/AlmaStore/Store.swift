@@ -16,12 +16,12 @@ public final class Store: Ledger {
     /// Runs that one transaction of `forgetRuns` removes; others write in between.
     private static let forgetAtOnce = 200
 
-    private init(pool: DatabasePool, syncer: Syncer, owner: Owner, head: AuditHeadFile) {
+    private init(pool: DatabasePool, syncer: Syncer, owner: Owner, head: AuditHeadFile, patience: Patience) {
         self.pool = pool
         self.syncer = syncer
         self.owner = owner
         self.head = head
-        writer = Writer(pool, owner: owner.id, syncer: syncer)
+        writer = Writer(pool, owner: owner.id, syncer: syncer, patience: patience)
     }
 
     /// Opens the store of a home; makes what is missing, and ends runs whose coordinator is gone.
@@ -34,6 +34,7 @@ public final class Store: Ledger {
     static func open(home path: String, as kind: OwnerKind, patience: Int) throws(AlmaError) -> Store {
         let home = try Home(preparing: path)
         let head = AuditHeadFile(path: home.auditHead)
+        let patience = Patience(tries: patience)
         let pool = try storing { try DatabasePool(path: home.database, configuration: .alma(patience: patience)) }
         let owner = try Owner.enter(home)
         let lost = try storing {
@@ -49,7 +50,7 @@ public final class Store: Ledger {
         FaultPoint.reached("store.opened")
         let syncer = try Syncer(home) { known in try pool.read { try AuditTable.contains(known, in: $0) } }
         syncer.committed(lost)
-        return Store(pool: pool, syncer: syncer, owner: owner, head: head)
+        return Store(pool: pool, syncer: syncer, owner: owner, head: head, patience: patience)
     }
 
     public func record(_ changes: [LedgerChange]) async throws(AlmaError) {
@@ -136,16 +137,11 @@ public final class Store: Ledger {
 }
 
 extension Configuration {
-    fileprivate static func alma(patience: Int) -> Configuration {
+    fileprivate static func alma(patience: Patience) -> Configuration {
         var configuration = Configuration()
         configuration.label = "alma.store"
         configuration.maximumReaderCount = 4
-        // SQLite's own handler sleeps up to 100 ms at a time, long after the lock is free.
-        configuration.busyMode = .callback { tries in
-            guard tries < patience else { return false }
-            usleep(1000)
-            return true
-        }
+        configuration.busyMode = .callback { patience.lasts(after: $0) }
         // Before anything is written, even the log.
         configuration.prepareDatabase { try Schema.check($0) }
         return configuration

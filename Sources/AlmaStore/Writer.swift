@@ -2,7 +2,8 @@ import AlmaModel
 import GRDB
 import Synchronization
 
-/// The one who writes: takes all batches that wait into one transaction, so that many cost little more than one.
+/// The one who writes. Whoever finds it idle writes at once, on its own thread: two changes of thread take longer than a
+/// transaction. All batches that come meanwhile go into one, so that many cost little more than one.
 final class Writer: Sendable {
     private struct Batch: Sendable {
         var changes: [LedgerChange]
@@ -11,33 +12,75 @@ final class Writer: Sendable {
 
     private struct State {
         var waiting: [Batch] = []
+        /// Somebody writes, and sees to those who wait afterwards.
+        var isWriting = false
         var isClosed = false
+        /// Waits until nobody writes any more.
+        var closing: CheckedContinuation<Void, Never>?
     }
+
+    private enum Turn { case now, later, never }
 
     private let pool: DatabasePool
     private let owner: String
     private let syncer: Syncer
+    private let patience: Patience
     private let state = Mutex(State())
 
-    init(_ pool: DatabasePool, owner: String, syncer: Syncer) {
+    init(_ pool: DatabasePool, owner: String, syncer: Syncer, patience: Patience) {
         self.pool = pool
         self.owner = owner
         self.syncer = syncer
+        self.patience = patience
     }
 
     /// Makes all changes or none, after everything asked for before.
     func record(_ changes: [LedgerChange]) async throws(AlmaError) {
         let result = await withCheckedContinuation { answer in
-            let (isClosed, isFirst) = state.withLock { state in
-                if state.isClosed { return (true, false) }
-                state.waiting.append(Batch(changes: changes, answer: answer))
-                return (false, state.waiting.count == 1)
+            let batch = Batch(changes: changes, answer: answer)
+            let turn: Turn = state.withLock { state in
+                if state.isClosed { return .never }
+                guard state.isWriting else {
+                    state.isWriting = true
+                    return .now
+                }
+                state.waiting.append(batch)
+                return .later
             }
-            if isClosed { answer.resume(returning: .failure(Self.closed)) }
-            // Whoever comes before this is carried out goes along.
-            if isFirst { pool.asyncWriteWithoutTransaction { self.drain($0) } }
+            switch turn {
+            case .now: writeAtOnce(batch)
+            case .later: break
+            case .never: answer.resume(returning: .failure(Self.closed))
+            }
         }
         try result.get()
+    }
+
+    private func writeAtOnce(_ batch: Batch) {
+        let outcome = patience.withNone {
+            pool.writeWithoutTransaction { database in
+                Result { () throws(AlmaError) in try self.write([batch], to: database) }
+            }
+        }
+        if case .failure(let error) = outcome, error.code == .storeBusy {
+            // Another program writes. To wait for it is not for a thread that others need.
+            state.withLock { $0.waiting.insert(batch, at: 0) }
+        } else {
+            batch.answer.resume(returning: outcome)
+        }
+        goOn()
+    }
+
+    /// Sees to those who came meanwhile.
+    private func goOn() {
+        let (isMore, closing) = state.withLock { state in
+            if !state.waiting.isEmpty { return (true, nil as CheckedContinuation<Void, Never>?) }
+            state.isWriting = false
+            defer { state.closing = nil }
+            return (false, state.closing)
+        }
+        if isMore { pool.asyncWriteWithoutTransaction { self.drain($0) } }
+        closing?.resume()
     }
 
     /// Runs `body` in a transaction of its own, between those of `record`.
@@ -66,6 +109,13 @@ final class Writer: Sendable {
             return !state.isClosed
         }
         guard isFirst else { return false }
+        await withCheckedContinuation { idle in
+            let isIdle = state.withLock { state in
+                if state.isWriting { state.closing = idle }
+                return !state.isWriting
+            }
+            if isIdle { idle.resume() }
+        }
         await withCheckedContinuation { done in
             pool.asyncWriteWithoutTransaction { database in
                 last(database)
@@ -76,6 +126,7 @@ final class Writer: Sendable {
     }
 
     private func drain(_ database: Database) {
+        defer { goOn() }
         let batches = state.withLock { state in
             defer { state.waiting = [] }
             return state.waiting

@@ -62,6 +62,8 @@ struct ExhaustionTests {
             let status = try await client.call("runs.get", ["run_id": .string(run)])["status"].string
             #expect(status != nil)
         }
+        // A process that is being started elsewhere may hold it a moment longer than we.
+        try file.truncate(atOffset: 0)
         try file.close()
         try FileManager.default.removeItem(atPath: filler)
         #expect(try await client.tool("python", ["code": "print(2)"])["result"]["stdout"] == "2\n")
@@ -69,18 +71,15 @@ struct ExhaustionTests {
         await daemon.stop()
     }
 
-    /// In the long form only: on a busy machine it has been seen to take minutes.
-    @Test(
-        "F118q a full descriptor table: each call is answered, one way or the other, and afterwards all is well",
-        .enabled(if: Soak.rounds > 1, "in `make soak`"))
+    @Test("F118q a full descriptor table: each call is answered, one way or the other, and afterwards all is well")
     func f118q() async throws {
         let stage = try Stage()
         let before = ["-c", "ulimit -n 80; exec \"$@\"", "sh", Programs.alma]
         let daemon = try await Daemon(stage, program: "/bin/sh", before: before)
-        let code = "import time; time.sleep(0.2) # " + stage.mark
+        let code = "import time; time.sleep(0.1) # " + stage.mark
         let start = ContinuousClock.now
         let answers = await withTaskGroup(of: Bool.self) { group in
-            for _ in 0..<48 {
+            for _ in 0..<24 {
                 group.addTask {
                     guard let client = try? daemon.connect() else { return false }
                     let answer = try? await client.tool("python", ["code": .string(code)])
@@ -89,7 +88,7 @@ struct ExhaustionTests {
             }
             return await group.reduce(into: [Bool]()) { $0.append($1) }
         }
-        #expect(answers.count == 48)
+        #expect(answers.count == 24)
         // None waited for something that was never sent, which shows after 20 s at the earliest.
         #expect(ContinuousClock.now - start < .seconds(18))
         #expect(await eventually { Cgroups.of(daemon.pid).isEmpty })

@@ -48,6 +48,18 @@ struct FaultTests {
         #expect(try await store.verifyAudit() == AuditVerdict(records: 1))
     }
 
+    @Test("whoever waits for another program's lock keeps no thread from others")
+    func unheld() async throws {
+        let store = try home.open(patience: 60_000)
+        nonisolated(unsafe) let holder = try lockFromOutside()
+        let thread = OneThread()
+        let recorded = Task(executorPreference: thread) { try await store.record([.audit(Sample.entry())]) }
+        // On the same thread, after that.
+        try await Task(executorPreference: thread) { try holder.finish() }.value
+        try await recorded.value
+        #expect(try await store.verifyAudit() == AuditVerdict(records: 1))
+    }
+
     @Test("no room by SQLite's own bound: store.full, nothing lost, and writing goes on when there is room")
     func full() async throws {
         let store = try home.open()
@@ -173,5 +185,14 @@ struct FaultTests {
             let mode = try #require(attributes[.posixPermissions] as? Int)
             #expect(mode & 0o077 == 0, "\(name) has mode \(String(mode, radix: 8))")
         }
+    }
+}
+
+private final class OneThread: TaskExecutor {
+    private let queue = DispatchQueue(label: "one")
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        queue.async { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
     }
 }
