@@ -2,8 +2,8 @@ import AlmaModel
 import GRDB
 import Synchronization
 
-/// The one who writes. Whoever finds it idle writes at once, on its own thread: two changes of thread take longer than a
-/// transaction. All batches that come meanwhile go into one, so that many cost little more than one.
+/// The one who writes. Whoever finds it idle writes at once, on its own thread: two changes of thread take longer than
+/// a transaction. All batches that come meanwhile go into one, so that many cost little more than one.
 final class Writer: Sendable {
     private struct Batch: Sendable {
         var changes: [LedgerChange]
