@@ -24,6 +24,7 @@ struct Alma: ParsableCommand {
 
 struct Version: Verb {
     static let configuration = CommandConfiguration(
+        commandName: "version",
         abstract: "Print the version.", discussion: "Example: alma version --json")
 
     @Flag(help: "One JSON object on standard output.")

@@ -4,12 +4,14 @@ import ArgumentParser
 
 struct Approvals: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "approvals",
         abstract: "Calls that wait for a person's word: list, approve, deny.",
         discussion: "Example: alma approvals approve ID",
         subcommands: [List.self, Approve.self, Deny.self], defaultSubcommand: List.self)
 
     struct List: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List what waits for approval.", discussion: "Example: alma approvals list")
 
         @OptionGroup var common: CommonOptions
@@ -28,6 +30,7 @@ struct Approvals: ParsableCommand {
 
     struct Approve: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "approve",
             abstract: "Let a call go on.",
             discussion: """
                 The answer is for this very call: tool, input, workspace and policy as they are shown.
@@ -47,6 +50,7 @@ struct Approvals: ParsableCommand {
 
     struct Deny: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "deny",
             abstract: "Refuse a call.", discussion: "Example: alma approvals deny ID")
 
         @OptionGroup var common: CommonOptions

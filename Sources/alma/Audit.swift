@@ -4,12 +4,14 @@ import ArgumentParser
 
 struct Audit: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "audit",
         abstract: "The chain of everything that was decided and run: list, verify.",
         discussion: "Example: alma audit verify", subcommands: [List.self, Verify.self],
         defaultSubcommand: List.self)
 
     struct List: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List audit records, oldest first.", discussion: "Example: alma audit list --after 100")
 
         @OptionGroup var common: CommonOptions
@@ -44,6 +46,7 @@ struct Audit: ParsableCommand {
 
     struct Verify: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "verify",
             abstract: "Check that no audit record was altered, removed or cut off.",
             discussion: "The exit status is 1 when one was.\n\nExample: alma audit verify")
 

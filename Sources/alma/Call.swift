@@ -5,6 +5,7 @@ import Glibc
 
 struct Call: Verb {
     static let configuration = CommandConfiguration(
+        commandName: "call",
         abstract: "Call one tool with its JSON input and print the ToolResult.",
         discussion: """
             The input '-' is read from standard input. The called program's own standard input is empty. 'alma tools \

@@ -11,6 +11,7 @@ struct PolicyVerb: ParsableCommand {
 
     struct Check: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "check",
             abstract: "Say everything that is wrong with a policy file.",
             discussion: """
                 Each problem with file, line and column. The exit status is 1 when the policy would not load.
@@ -38,6 +39,7 @@ struct PolicyVerb: ParsableCommand {
 
     struct Explain: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "explain",
             abstract: "Say what the policy would decide about a call, and why. Nothing runs.",
             discussion: "Example: alma policy explain --tool python --input '{\"code\": \"print(1)\"}' --agent helper")
 
@@ -80,6 +82,7 @@ struct PolicyVerb: ParsableCommand {
 
     struct Show: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Print the policy in force.", discussion: "Example: alma policy show")
 
         @OptionGroup var common: CommonOptions

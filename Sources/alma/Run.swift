@@ -4,6 +4,7 @@ import ArgumentParser
 
 struct Run: Verb {
     static let configuration = CommandConfiguration(
+        commandName: "run",
         abstract: "Run one program in a fresh sandbox.",
         usage: """
             alma run [<options>] FILE [ARG…]

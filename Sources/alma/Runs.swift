@@ -5,12 +5,14 @@ import Glibc
 
 struct Runs: ParsableCommand {
     static let configuration = CommandConfiguration(
+        commandName: "runs",
         abstract: "Past and present runs: list, show, logs, cancel.",
         discussion: "Example: alma runs list --status running",
         subcommands: [List.self, Show.self, Logs.self, Cancel.self], defaultSubcommand: List.self)
 
     struct List: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "list",
             abstract: "List runs, newest first.", discussion: "Example: alma runs list --tool python --limit 10")
 
         @OptionGroup var common: CommonOptions
@@ -34,6 +36,7 @@ struct Runs: ParsableCommand {
 
     struct Show: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "show",
             abstract: "Show one run: what was asked, decided and done.", discussion: "Example: alma runs show ID")
 
         @OptionGroup var common: CommonOptions
@@ -50,6 +53,7 @@ struct Runs: ParsableCommand {
 
     struct Cancel: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "cancel",
             abstract: "End a run.",
             discussion: "Exit status 1 when it has ended already.\n\nExample: alma runs cancel ID")
 
@@ -88,6 +92,7 @@ struct Runs: ParsableCommand {
 extension Runs {
     struct Logs: Verb {
         static let configuration = CommandConfiguration(
+            commandName: "logs",
             abstract: "Print what a run printed.",
             discussion: """
                 Byte for byte, standard output and standard error apart, up to the limit `output`; with --json one \

@@ -10,6 +10,7 @@ import Logging
 
 struct Serve: Verb {
     static let configuration = CommandConfiguration(
+        commandName: "serve",
         abstract: "Run the coordinator in the foreground.",
         discussion: """
             SIGTERM and SIGINT end it, running tasks included; SIGHUP reads the policy anew. Under systemd it says \

@@ -4,6 +4,7 @@ import ArgumentParser
 
 struct Status: Verb {
     static let configuration = CommandConfiguration(
+        commandName: "status",
         abstract: "Say how the running coordinator stands.",
         discussion: """
             Policy, runs under way and waiting, and for each tool its calls, failures and times. The exit status is 1 \

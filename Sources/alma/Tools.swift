@@ -6,6 +6,7 @@ import Glibc
 
 struct Tools: Verb {
     static let configuration = CommandConfiguration(
+        commandName: "tools",
         abstract: "List the tools: name, level, description.",
         discussion: """
             Levels: read_only, safe_execute, privileged; policies speak of tools by level.

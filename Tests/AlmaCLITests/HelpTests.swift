@@ -28,6 +28,15 @@ struct HelpTests {
         #expect(text.contains("USAGE: alma"))
     }
 
+    @Test("each command says its name: to find it out by its type takes a millisecond for each at every start")
+    func names() {
+        func check(_ command: any ParsableCommand.Type) {
+            #expect(command.configuration.commandName != nil, "\(command)")
+            command.configuration.subcommands.forEach(check)
+        }
+        check(Alma.self)
+    }
+
     @Test("a completion script comes for each shell", arguments: ["bash", "zsh", "fish"])
     func completion(shell: String) {
         guard case .text(let text, 0) = Invocation(["--generate-completion-script", shell]) else {
