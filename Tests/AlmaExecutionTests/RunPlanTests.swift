@@ -50,6 +50,19 @@ struct RunPlanTests {
         #expect(fresh.protected == [] && fresh.held == [])
     }
 
+    @Test("shows files of the host by a workspace, by a mount, and by a profile's mount of more than the system")
+    func hostFiles() throws {
+        func shows(_ mounts: [String], _ change: (inout ToolCall) -> Void = { _ in }) throws -> Bool {
+            let profile = testProfile { $0.mounts = mounts.map { .init(path: $0, optional: true) } }
+            return try plan(toolCall("shell", ["command": "x"], change), profile).showsHostFiles
+        }
+        #expect(try !shows(["/usr", "/bin", "/lib64", "/etc/ssl"]))
+        #expect(try shows(["/usr", "/var/lib/mysql"]))
+        #expect(try shows(["/usrlocal"]))
+        #expect(try shows([]) { $0.workspace = .directory("/w") })
+        #expect(try shows([]) { $0.mounts = [.init(source: "/w", target: "/mnt/w")] })
+    }
+
     @Test("leaves processor time as it is asked for")
     func cpu() throws {
         #expect(try limits(["command": "x"], [.wall: 60_000, .cpu: 100])[.cpu] == 100)

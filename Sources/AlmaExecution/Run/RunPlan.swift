@@ -81,10 +81,19 @@ struct RunPlan: Sendable {
         return profile.protect
     }
 
-    /// Whether there are directories in which programs of the host may work, too.
+    /// Whether there are directories in which programs of the host may work, too: their sockets could be there.
     var showsHostFiles: Bool {
         if task.usesWorkspace, case .directory = call.workspace { return true }
-        return !call.mounts.isEmpty
+        return !call.mounts.isEmpty || !profile.mounts.allSatisfy { Self.isSystem($0.path) }
+    }
+
+    /// Where distributions keep programs and their settings, and nobody keeps sockets.
+    private static let systemFolders: Set<Substring> = [
+        "usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "etc",
+    ]
+
+    private static func isSystem(_ path: String) -> Bool {
+        path.split(separator: "/").first.map(systemFolders.contains) ?? false
     }
 
     /// Those that must be kept from it by mounts; an operation heeds them by itself.
