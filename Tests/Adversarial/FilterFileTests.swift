@@ -3,7 +3,7 @@ import Testing
 
 @testable import TestStage
 
-@Suite("B. The filter's file", .realPrograms, .almaOnly, .timeLimit(.minutes(2)))
+@Suite("B. The filter's file", .realPrograms, .almaOnly, .timeLimit(.minutes(5)))
 struct FilterFileTests {
     private static let good = #"{"names": ["NAMES"], "action": "SCMP_ACT_ALLOW"}"#
     private static let required = ["sendmsg", "recvmsg", "read", "write", "close", "execve", "exit_group"]

@@ -4,7 +4,7 @@
 
     @testable import TestStage
 
-    @Suite("B. System calls by what they are used for", .realPrograms, .almaOnly, .timeLimit(.minutes(2)))
+    @Suite("B. System calls by what they are used for", .realPrograms, .almaOnly, .timeLimit(.minutes(5)))
     struct SyscallUseTests {
         private let high: [UInt64] = [0, 1 << 32, 0xFFFF_FFFF << 32]
 

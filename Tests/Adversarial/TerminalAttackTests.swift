@@ -3,7 +3,7 @@ import Testing
 
 @testable import TestStage
 
-@Suite("B. The terminal that ALMA stands on", .realPrograms, .almaOnly, .timeLimit(.minutes(2)))
+@Suite("B. The terminal that ALMA stands on", .realPrograms, .almaOnly, .timeLimit(.minutes(5)))
 struct TerminalAttackTests {
     @Test("B46 nothing is typed into the terminal, nor is it taken over", arguments: Executors.allCases)
     func b46(executors: Executors) async throws {

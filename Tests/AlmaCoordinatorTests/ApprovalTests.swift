@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("An approval", .timeLimit(.minutes(2)))
+@Suite("An approval", .timeLimit(.minutes(5)))
 struct ApprovalTests {
     private func respond(
         _ site: Site, _ approval: Approval, _ approve: Bool = true, remember: Bool = false, as caller: Caller = Site.ann

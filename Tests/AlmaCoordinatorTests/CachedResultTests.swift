@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("A result that is given again", .timeLimit(.minutes(2)))
+@Suite("A result that is given again", .timeLimit(.minutes(5)))
 struct CachedResultTests {
     private static let caching = "\ncache: {results: true}\n"
 

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("A call", .timeLimit(.minutes(2)))
+@Suite("A call", .timeLimit(.minutes(5)))
 struct CallTests {
     @Test("gives its result, a run, events from 1 without gaps, and what the audit says of decision and end")
     func whole() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("Cancelling a run", .timeLimit(.minutes(2)))
+@Suite("Cancelling a run", .timeLimit(.minutes(5)))
 struct CancelTests {
     @Test("while it runs ends it at once, and says cancelled to whoever waits and in the record")
     func running() async throws {
@@ -110,7 +110,7 @@ struct CancelTests {
     }
 }
 
-@Suite("A caller who does not read", .timeLimit(.minutes(2)))
+@Suite("A caller who does not read", .timeLimit(.minutes(5)))
 struct UnreadTests {
     @Test("keeps a slot no longer than its task can live, and gets everything when it reads again")
     func slot() async throws {
@@ -140,7 +140,7 @@ struct UnreadTests {
     }
 }
 
-@Suite("Callers who do not read", .timeLimit(.minutes(2)))
+@Suite("Callers who do not read", .timeLimit(.minutes(5)))
 struct ManyUnreadTests {
     @Test("are given up when there are too many of them, the first first")
     func surplus() async throws {
@@ -172,7 +172,7 @@ struct ManyUnreadTests {
     }
 }
 
-@Suite("Closing a coordinator", .timeLimit(.minutes(2)))
+@Suite("Closing a coordinator", .timeLimit(.minutes(5)))
 struct CloseTests {
     @Test("cancels what runs, what waits and what asks, and all of it is recorded; then nothing new is taken")
     func all() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("Handing events over", .timeLimit(.minutes(1)))
+@Suite("Handing events over", .timeLimit(.minutes(5)))
 struct EventDeliveryTests {
     private func event(_ sequence: Int64) -> RunEvent {
         RunEvent(run: "r", sequence: sequence, kind: .stdout, data: .null, time: .now)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("Following a run", .timeLimit(.minutes(2)))
+@Suite("Following a run", .timeLimit(.minutes(5)))
 struct FollowTests {
     @Test("shows everything to one who comes late and to one who is slow, until the end")
     func late() async throws {
@@ -81,7 +81,7 @@ struct FollowTests {
     }
 }
 
-@Suite("What others see", .timeLimit(.minutes(2)))
+@Suite("What others see", .timeLimit(.minutes(5)))
 struct VisibilityTests {
     @Test("a user sees and touches only own runs, a superuser all")
     func ownRuns() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("When something cannot be recorded", .timeLimit(.minutes(2)))
+@Suite("When something cannot be recorded", .timeLimit(.minutes(5)))
 struct LedgerFaultTests {
     @Test("before the start: the call is an error, nothing runs, and the next call works")
     func start() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("The policy in force", .timeLimit(.minutes(2)))
+@Suite("The policy in force", .timeLimit(.minutes(5)))
 struct PolicyInForceTests {
     @Test("is read anew on demand; a bad file changes nothing and says what is wrong")
     func reload() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("The queue of runs", .timeLimit(.minutes(1)))
+@Suite("The queue of runs", .timeLimit(.minutes(5)))
 struct RunQueueTests {
     /// Who got a slot, in order.
     private final class Order: Sendable {

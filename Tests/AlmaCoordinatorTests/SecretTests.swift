@@ -4,7 +4,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("A secret", .timeLimit(.minutes(2)))
+@Suite("A secret", .timeLimit(.minutes(5)))
 struct SecretTests {
     private static let secret = "pa\"ss\nwörd-4711"
 

@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("The time for everything", .timeLimit(.minutes(2)))
+@Suite("The time for everything", .timeLimit(.minutes(5)))
 struct TimeLimitTests {
     private func expectTimeout(_ result: JSON, sourceLocation: SourceLocation = #_sourceLocation) {
         #expect(result.status == "timeout", sourceLocation: sourceLocation)

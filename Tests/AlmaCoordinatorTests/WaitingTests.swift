@@ -3,7 +3,7 @@ import Testing
 
 @testable import AlmaCoordinator
 
-@Suite("Things that are waited for", .timeLimit(.minutes(1)))
+@Suite("Things that are waited for", .timeLimit(.minutes(5)))
 struct WaitingTests {
     @Test("a latch gives its first value to everybody, before and after")
     func latch() async {
@@ -109,7 +109,7 @@ struct WaitingTests {
     }
 }
 
-@Suite("Input that nobody takes", .timeLimit(.minutes(1)))
+@Suite("Input that nobody takes", .timeLimit(.minutes(5)))
 struct UntakenInputTests {
     @Test("keeps no giver who is cancelled; the bytes stay for a taker who comes later")
     func cancelled() async {

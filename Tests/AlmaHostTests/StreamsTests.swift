@@ -5,7 +5,7 @@ import Testing
 
 @testable import AlmaHost
 
-@Suite("The program's streams", .timeLimit(.minutes(1)))
+@Suite("The program's streams", .timeLimit(.minutes(5)))
 struct StreamsTests {
     private func pipes() -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]

@@ -10,7 +10,7 @@ private func refusal(_ code: String, _ message: String) -> String {
         + #""message":"\#(message)","details":[]}}}"#
 }
 
-@Suite("Who may come in", .timeLimit(.minutes(1)))
+@Suite("Who may come in", .timeLimit(.minutes(5)))
 struct AdmissionTests {
     @Test("the handler is told who connects")
     func peer() async throws {

@@ -15,7 +15,7 @@ private func failure(of client: SocketClient, _ method: String, _ params: JSON =
     }
 }
 
-@Suite("The client", .timeLimit(.minutes(1)))
+@Suite("The client", .timeLimit(.minutes(5)))
 struct ClientTests {
     @Test("calls, and gets results and errors as they were given")
     func calls() async throws {
@@ -186,7 +186,7 @@ struct ClientTests {
 
 @Suite("Latency")
 struct LatencyTests {
-    @Test("a round trip of a trivial method is short", .timeLimit(.minutes(1)))
+    @Test("a round trip of a trivial method is short", .timeLimit(.minutes(5)))
     func roundTrip() async throws {
         try await withServer { server, _ in
             let client = try await SocketClient.connect(path: server.path)

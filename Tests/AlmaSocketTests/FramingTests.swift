@@ -27,7 +27,7 @@ private func failure(_ id: String, _ code: Int, _ message: String) -> String {
 
 private let notAnObject = failure("null", -32600, "not a JSON-RPC 2.0 object")
 
-@Suite("A line on the socket", .timeLimit(.minutes(1)))
+@Suite("A line on the socket", .timeLimit(.minutes(5)))
 struct FramingTests {
     @Test(
         "is answered by one line, or by none when it is a notification, a response, blank or not ended",

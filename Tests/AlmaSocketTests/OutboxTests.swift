@@ -2,7 +2,7 @@ import Testing
 
 @testable import AlmaSocket
 
-@Suite("The outbox", .timeLimit(.minutes(1)))
+@Suite("The outbox", .timeLimit(.minutes(5)))
 struct OutboxTests {
     @Test("lets through what starts below its limit, and then nothing until enough is gone")
     func limit() async {

@@ -16,7 +16,7 @@ private func refusal(_ path: String) async -> AlmaError? {
     }
 }
 
-@Suite("The socket in the file system", .timeLimit(.minutes(1)))
+@Suite("The socket in the file system", .timeLimit(.minutes(5)))
 struct SocketFileTests {
     @Test("has mode 0600 in a directory of 0700 unless told otherwise, and goes when the server stops")
     func modes() async throws {
@@ -157,7 +157,7 @@ struct SocketFileTests {
     }
 }
 
-@Suite("Stopping", .timeLimit(.minutes(1)))
+@Suite("Stopping", .timeLimit(.minutes(5)))
 struct StopTests {
     @Test("lets pending requests end, takes no others, and closes")
     func graceful() async throws {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import AlmaStore
 
-@Suite("The audit chain", .timeLimit(.minutes(1)))
+@Suite("The audit chain", .timeLimit(.minutes(5)))
 struct AuditTests {
     private let home = TestHome()
 

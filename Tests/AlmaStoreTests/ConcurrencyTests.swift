@@ -4,7 +4,7 @@ import Testing
 
 @testable import AlmaStore
 
-@Suite("Many at once", .timeLimit(.minutes(1)))
+@Suite("Many at once", .timeLimit(.minutes(5)))
 struct ConcurrencyTests {
     private let home = TestHome()
 

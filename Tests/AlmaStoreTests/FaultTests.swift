@@ -5,7 +5,7 @@ import Testing
 
 @testable import AlmaStore
 
-@Suite("When something is wrong with the database", .timeLimit(.minutes(1)))
+@Suite("When something is wrong with the database", .timeLimit(.minutes(5)))
 struct FaultTests {
     private let home = TestHome()
 

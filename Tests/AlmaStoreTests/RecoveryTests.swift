@@ -5,7 +5,7 @@ import Testing
 
 @testable import AlmaStore
 
-@Suite("Runs whose coordinator is gone", .timeLimit(.minutes(1)))
+@Suite("Runs whose coordinator is gone", .timeLimit(.minutes(5)))
 struct RecoveryTests {
     private let home = TestHome()
 
@@ -132,7 +132,7 @@ struct RecoveryTests {
     }
 }
 
-@Suite("The home's lock", .timeLimit(.minutes(1)))
+@Suite("The home's lock", .timeLimit(.minutes(5)))
 struct HomeLockTests {
     private let home = TestHome()
 

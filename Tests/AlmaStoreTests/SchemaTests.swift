@@ -6,7 +6,7 @@ import Testing
 @testable import AlmaStore
 
 /// `Fixtures/version-N.sql` is what `sqlite3 alma.db .dump` wrote of a database that version N made and filled.
-@Suite("The database's versions", .timeLimit(.minutes(1)))
+@Suite("The database's versions", .timeLimit(.minutes(5)))
 struct SchemaTests {
     private let home = TestHome()
 

@@ -4,7 +4,7 @@ import Testing
 @testable import TestStage
 
 /// The checks that every other test here leans on must be able to fail.
-@Suite("What is left behind is seen", .timeLimit(.minutes(1)))
+@Suite("What is left behind is seen", .timeLimit(.minutes(5)))
 struct LeftoverTests {
     @Test("a process by its session and its arguments, also one that left the session")
     func process() async throws {

@@ -82,7 +82,7 @@ struct ReadmeTests {
     }
 }
 
-@Suite("docs/socket.md is true", .realPrograms, .timeLimit(.minutes(2)))
+@Suite("docs/socket.md is true", .realPrograms, .timeLimit(.minutes(5)))
 struct SocketDocumentTests {
     /// The lines of its conversation, marked `→` for what the client says and `←` for the answers.
     private static func conversation() throws -> [Substring] {

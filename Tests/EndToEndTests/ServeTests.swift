@@ -237,7 +237,7 @@ struct ServeTests {
     }
 }
 
-@Suite("Other users of this host", .realPrograms, .serialized, .timeLimit(.minutes(2)), .enabled(if: Programs.isRoot))
+@Suite("Other users of this host", .realPrograms, .serialized, .timeLimit(.minutes(5)), .enabled(if: Programs.isRoot))
 struct OtherUserTests {
     /// Sends requests as another user and reads everything that is answered.
     private static let client = """

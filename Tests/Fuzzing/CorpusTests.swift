@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `Corpus/TARGET/…`: seeds of the fuzzer, and every input that ever broke a promise.
-@Suite("Hostile input", .timeLimit(.minutes(1)))
+@Suite("Hostile input", .timeLimit(.minutes(5)))
 struct CorpusTests {
     private static let folder =
         (ProcessInfo.processInfo.environment["ALMA_TEST_SOURCES"].map { URL(fileURLWithPath: $0 + "/Tests/Fuzzing") }

@@ -3,7 +3,7 @@ import AlmaSocket
 import AlmaWire
 import Testing
 
-@Suite("The params of a call", .timeLimit(.minutes(1)))
+@Suite("The params of a call", .timeLimit(.minutes(5)))
 struct CallParamsTests {
     @Test("all reach the run, limits in their units")
     func all() async throws {

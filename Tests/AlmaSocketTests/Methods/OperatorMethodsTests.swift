@@ -3,7 +3,7 @@ import AlmaSocket
 import AlmaWire
 import Testing
 
-@Suite("Methods for operators", .timeLimit(.minutes(1)))
+@Suite("Methods for operators", .timeLimit(.minutes(5)))
 struct OperatorMethodsTests {
     @Test("system.info says how the coordinator stands")
     func info() async throws {

@@ -4,7 +4,7 @@ import AlmaWire
 import Synchronization
 import Testing
 
-@Suite("Methods about runs", .timeLimit(.minutes(1)))
+@Suite("Methods about runs", .timeLimit(.minutes(5)))
 struct RunMethodsTests {
     /// Collects events as the wire has them.
     private final class Events: Sendable {

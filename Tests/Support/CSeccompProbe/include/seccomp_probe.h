@@ -13,4 +13,10 @@
 int alma_seccomp_probe(const void *program, size_t bytes, long number,
                        const unsigned long arguments[6]);
 
+/* Makes calls that the program refuses, each with -1 for every argument, one after the other in one
+ * child: a fork of a large process takes long. answers[i] is the errno of numbers[i], or
+ * ALMA_PROBE_FAILED where the child did not come so far. Returns 0 when all were made. */
+int alma_seccomp_sweep(const void *program, size_t bytes, const int *numbers, size_t count,
+                       int *answers);
+
 #endif
