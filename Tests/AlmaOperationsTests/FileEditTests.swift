@@ -141,7 +141,7 @@ struct UnifiedDiffTests {
         }
     }
 
-    @Test("texts that have nothing in common become one hunk in bounded time", .timeLimit(.minutes(5)))
+    @Test("texts that have nothing in common become one hunk in bounded time", .timeLimit(.minutes(1)))
     func huge() {
         let old = (0..<20_000).map { "old \($0)\n" }.joined()
         let new = (0..<20_000).map { "new \($0)\n" }.joined()

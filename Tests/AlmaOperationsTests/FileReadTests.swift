@@ -55,7 +55,7 @@ struct FileReadTests {
         #expect(result["content"]?.string?.utf8.count == 8_388_607)
     }
 
-    @Test("a sparse file of 1 PiB is answered at once with its beginning", .timeLimit(.minutes(5)))
+    @Test("a sparse file of 1 PiB is answered at once with its beginning", .timeLimit(.minutes(1)))
     func sparse() throws {
         let space = try TemporaryWorkspace()
         try space.put("f", "begin\n")

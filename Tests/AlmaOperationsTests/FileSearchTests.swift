@@ -99,7 +99,7 @@ struct FileSearchTests {
         #expect(try Glob(pattern).matches(path) == matches)
     }
 
-    @Test("a glob with many stars takes no exponential time", .timeLimit(.minutes(5)))
+    @Test("a glob with many stars takes no exponential time", .timeLimit(.minutes(1)))
     func manyStars() throws {
         let glob = try Glob(String(repeating: "*a", count: 50) + "b")
         #expect(!glob.matches(String(repeating: "a", count: 200)))

@@ -52,7 +52,7 @@ struct PatternTests {
         #expect(error == PatternError(offset: offset, message: message))
     }
 
-    @Test("length, depth and empty repetitions are bounded", .timeLimit(.minutes(5)))
+    @Test("length, depth and empty repetitions are bounded", .timeLimit(.minutes(1)))
     func bounds() throws {
         #expect(throws: PatternError.self) { try Pattern(String(repeating: "a", count: 1001)) }
         #expect(throws: PatternError.self) { try Pattern(String(repeating: "(", count: 900)) }
@@ -61,7 +61,7 @@ struct PatternTests {
 
     @Test(
         "no pattern and no text take more than linear time",
-        .timeLimit(.minutes(5)),
+        .timeLimit(.minutes(1)),
         arguments: [
             "(a+)+$", "^(a|a)*$", "(a|aa)+$", "(a*)*b", "(.*)(.*)(.*)(.*)c", "^(([a-z])+.)+[A-Z]([a-z])+$", "a?{0,20}",
         ])
@@ -75,7 +75,7 @@ struct PatternTests {
         #expect(start.duration(to: .now) < .seconds(10))
     }
 
-    @Test("a text of more than 1 MiB, or a search of too many steps, is undecided", .timeLimit(.minutes(5)))
+    @Test("a text of more than 1 MiB, or a search of too many steps, is undecided", .timeLimit(.minutes(1)))
     func undecided() throws {
         #expect(try Pattern("b").isFound(in: String(repeating: "a", count: 1 << 20) + "b") == nil)
         let slow = try Pattern("(a?){900}[ab]{999}c")

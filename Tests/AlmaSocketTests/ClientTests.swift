@@ -186,7 +186,7 @@ struct ClientTests {
 
 @Suite("Latency")
 struct LatencyTests {
-    @Test("a round trip of a trivial method is short", .timeLimit(.minutes(5)))
+    @Test("a round trip of a trivial method is short", .timeLimit(.minutes(1)))
     func roundTrip() async throws {
         try await withServer { server, _ in
             let client = try await SocketClient.connect(path: server.path)

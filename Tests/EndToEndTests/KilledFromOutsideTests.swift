@@ -90,7 +90,7 @@ struct KilledFromOutsideTests {
         await stage.leavesNothing(running)
     }
 
-    @Test("an executor that is stopped is ended after the wall time", .timeLimit(.minutes(5)))
+    @Test("an executor that is stopped is ended after the wall time", .timeLimit(.minutes(2)))
     func stoppedExecutor() async throws {
         let stage = try Stage()
         let (running, tree) = try await begin(stage, ["--json", "--timeout", "1s"])
