@@ -12,7 +12,6 @@
 #include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #define MOST_DESCRIPTORS 16
@@ -26,9 +25,6 @@ int alma_open_path(const char *path) { return open(path, O_PATH | O_CLOEXEC); }
 int alma_pidfd_open(pid_t pid) { return pidfd_open(pid, 0); }
 int alma_pidfd_kill(int pidfd) { return pidfd_send_signal(pidfd, SIGKILL, NULL, 0); }
 int alma_close_from(int first) { return close_range((unsigned)first, ~0u, 0); }
-int alma_exited(int status) { return WIFEXITED(status); }
-int alma_exit_code(int status) { return WEXITSTATUS(status); }
-int alma_signal(int status) { return WIFSIGNALED(status) ? WTERMSIG(status) : 0; }
 
 int alma_child_signals(void)
 {
@@ -74,11 +70,14 @@ ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descr
     return sendmsg(socket, &message, flags | MSG_NOSIGNAL);
 }
 
+static pid_t last_sender;
+pid_t alma_last_sender(void) { return last_sender; }
+
 ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count,
                      int flags)
 {
     union {
-        char space[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS)];
+        char space[CMSG_SPACE(sizeof(int) * MOST_DESCRIPTORS) + CMSG_SPACE(sizeof(struct ucred))];
         struct cmsghdr align;
     } control;
     struct iovec vector = {bytes, length};
@@ -94,6 +93,8 @@ ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, s
         return -1;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;
          header = CMSG_NXTHDR(&message, header)) {
+        if (header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_CREDENTIALS)
+            memcpy(&last_sender, CMSG_DATA(header), sizeof last_sender); /* ucred begins with it */
         if (header->cmsg_level != SOL_SOCKET || header->cmsg_type != SCM_RIGHTS)
             continue;
         size_t passed = (header->cmsg_len - CMSG_LEN(0)) / sizeof(int);

@@ -9,18 +9,29 @@
 /* init and the executor are counted with the task by the kernel. */
 #define OWN_PROCESSES 2
 
-static int limit(int resource, uint64_t soft, uint64_t hard)
+static int limit_of(pid_t pid, int resource, uint64_t soft, uint64_t hard)
 {
     struct rlimit value = {soft, hard};
     struct rlimit now;
 
     /* A lower hard limit of the host's stays. */
-    if (getrlimit((__rlimit_resource_t)resource, &now) == 0 && now.rlim_max < value.rlim_max) {
+    if (prlimit(pid, (__rlimit_resource_t)resource, NULL, &now) != 0)
+        return -1;
+    if (now.rlim_max < value.rlim_max)
         value.rlim_max = now.rlim_max;
-        if (value.rlim_cur > value.rlim_max)
-            value.rlim_cur = value.rlim_max;
-    }
-    return setrlimit((__rlimit_resource_t)resource, &value);
+    if (value.rlim_cur > value.rlim_max)
+        value.rlim_cur = value.rlim_max;
+    return prlimit(pid, (__rlimit_resource_t)resource, &value, NULL);
+}
+
+static int limit(int resource, uint64_t soft, uint64_t hard)
+{
+    return limit_of(0, resource, soft, hard);
+}
+
+int alma_limit_descriptors(pid_t pid, uint64_t most)
+{
+    return alma_left_out(ALMA_LAYER_LIMITS) ? 0 : limit_of(pid, RLIMIT_NOFILE, most, most);
 }
 
 /* The first to go when memory runs out; anybody may raise this value. */
@@ -46,7 +57,6 @@ int alma_apply_limits(const struct alma_tool *tool)
      * at 1 the kernel starts none. */
     if (limit(RLIMIT_CORE, 1, 1) != 0 ||
         limit(RLIMIT_FSIZE, tool->file_size, tool->file_size) != 0 ||
-        limit(RLIMIT_NOFILE, tool->open_files, tool->open_files) != 0 ||
         limit(RLIMIT_NPROC, tool->processes + OWN_PROCESSES, tool->processes + OWN_PROCESSES) !=
             0 ||
         limit(RLIMIT_CPU, tool->cpu_seconds, tool->cpu_seconds + 1) != 0 ||

@@ -29,14 +29,14 @@ static int wait_for(pid_t child)
     return WIFEXITED(status) ? WEXITSTATUS(status) : ECANCELED;
 }
 
-static int in_child(int (*step)(const char *), const char *directory)
+static int in_child(int (*step)(int), int flags)
 {
     pid_t child = fork();
 
     if (child < 0)
         return errno;
     if (child == 0)
-        _exit(step(directory) == 0 ? 0 : errno);
+        _exit(step(flags) == 0 ? 0 : errno);
     return wait_for(child);
 }
 
@@ -81,6 +81,9 @@ static int write_map(const char *path, unsigned long inside, unsigned long outsi
     return write_text(path, line);
 }
 
+/* The directory that try_idmap is about. */
+static const char *idmapped;
+
 /* Enters a user namespace, with `flags` of others, as id 1000 mapped to whoever runs this. */
 static int enter(int flags)
 {
@@ -97,53 +100,25 @@ static int enter(int flags)
     return flags != 0 ? unshare(flags) : 0;
 }
 
-static int try_user(const char *unused)
+static int try_mount(int flags)
 {
-    (void)unused;
-    return enter(0);
-}
-static int try_network(const char *unused)
-{
-    (void)unused;
-    return enter(CLONE_NEWNET);
-}
-static int try_ipc(const char *unused)
-{
-    (void)unused;
-    return enter(CLONE_NEWIPC);
-}
-static int try_uts(const char *unused)
-{
-    (void)unused;
-    return enter(CLONE_NEWUTS);
-}
-static int try_cgroup(const char *unused)
-{
-    (void)unused;
-    return enter(CLONE_NEWCGROUP);
-}
-
-static int try_mount(const char *unused)
-{
-    (void)unused;
-    if (enter(CLONE_NEWNS) < 0)
+    if (enter(flags) < 0)
         return -1;
     return mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
 }
 
-static int is_first(const char *unused)
+static int is_first(int flags)
 {
-    (void)unused;
+    (void)flags;
     errno = ESRCH;
     return getpid() == 1 ? 0 : -1;
 }
 
-static int try_pid(const char *unused)
+static int try_pid(int flags)
 {
-    (void)unused;
-    if (enter(CLONE_NEWPID) < 0)
+    if (enter(flags) < 0)
         return -1;
-    errno = in_child(is_first, NULL);
+    errno = in_child(is_first, 0);
     return errno == 0 ? 0 : -1;
 }
 
@@ -164,13 +139,12 @@ static int detached(const char *type)
     return mounted;
 }
 
-static int try_mount_api(const char *unused)
+static int try_mount_api(int flags)
 {
     struct mount_attr attr = {.attr_set = MOUNT_ATTR_RDONLY};
     int tree, tmpfs;
 
-    (void)unused;
-    if (try_mount(NULL) < 0)
+    if (try_mount(flags) < 0)
         return -1;
     tree = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
     tmpfs = tree < 0 ? -1 : detached("tmpfs");
@@ -181,29 +155,27 @@ static int try_mount_api(const char *unused)
     return move_mount(tmpfs, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-static int mount_proc(const char *unused)
+static int mount_proc(int flags)
 {
-    (void)unused;
+    (void)flags;
     return detached("proc") < 0 ? -1 : 0;
 }
 
-static int try_proc(const char *unused)
+static int try_proc(int flags)
 {
-    (void)unused;
-    if (enter(CLONE_NEWNS | CLONE_NEWPID) < 0)
+    if (enter(flags) < 0)
         return -1;
-    errno = in_child(mount_proc, NULL);
+    errno = in_child(mount_proc, 0);
     return errno == 0 ? 0 : -1;
 }
 
-static int try_capabilities(const char *unused)
+static int try_capabilities(int flags)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct none[2] = {{0}};
     int cap;
 
-    (void)unused;
-    if (enter(0) < 0)
+    if (enter(flags) < 0)
         return -1;
     for (cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0; cap++)
         if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
@@ -215,7 +187,7 @@ static int try_capabilities(const char *unused)
     return (int)syscall(SYS_capset, &header, none);
 }
 
-static int filter(unsigned int flags)
+static int try_seccomp(int flags)
 {
     struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
     struct sock_fprog program = {.len = 1, .filter = &allow};
@@ -225,24 +197,12 @@ static int filter(unsigned int flags)
     return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program) < 0 ? -1 : 0;
 }
 
-static int try_seccomp(const char *unused)
-{
-    (void)unused;
-    return filter(0);
-}
-
-static int try_notify(const char *unused)
-{
-    (void)unused;
-    return filter(SECCOMP_FILTER_FLAG_NEW_LISTENER);
-}
-
-static int try_landlock(const char *unused)
+static int try_landlock(int flags)
 {
     struct landlock_ruleset_attr attr = {.handled_access_fs = LANDLOCK_ACCESS_FS_WRITE_FILE};
     long set = syscall(SYS_landlock_create_ruleset, &attr, sizeof attr, 0);
 
-    (void)unused;
+    (void)flags;
     if (set < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
         return -1;
     return (int)syscall(SYS_landlock_restrict_self, (int)set, 0);
@@ -287,13 +247,14 @@ static int attach_idmap(pid_t holder, const char *directory)
     return mount_setattr(tree, "", AT_EMPTY_PATH, &attr, sizeof attr);
 }
 
-static int try_idmap(const char *directory)
+static int try_idmap(int flags)
 {
     int channel[2];
     int result, saved;
     char byte;
     pid_t holder;
 
+    (void)flags;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, channel) < 0)
         return -1;
     holder = fork();
@@ -308,7 +269,7 @@ static int try_idmap(const char *directory)
         errno = wait_for(holder);
         return -1;
     }
-    result = attach_idmap(holder, directory);
+    result = attach_idmap(holder, idmapped);
     saved = errno;
     close(channel[0]);
     wait_for(holder);
@@ -316,21 +277,32 @@ static int try_idmap(const char *directory)
     return result;
 }
 
-static int (*const steps[ALMA_PROBE_COUNT])(const char *) = {
-    [ALMA_PROBE_USER] = try_user,         [ALMA_PROBE_MOUNT] = try_mount,
-    [ALMA_PROBE_PID] = try_pid,           [ALMA_PROBE_NETWORK] = try_network,
-    [ALMA_PROBE_IPC] = try_ipc,           [ALMA_PROBE_UTS] = try_uts,
-    [ALMA_PROBE_CGROUP] = try_cgroup,     [ALMA_PROBE_MOUNT_API] = try_mount_api,
-    [ALMA_PROBE_PROC] = try_proc,         [ALMA_PROBE_CAPABILITIES] = try_capabilities,
-    [ALMA_PROBE_SECCOMP] = try_seccomp,   [ALMA_PROBE_SECCOMP_NOTIFY] = try_notify,
-    [ALMA_PROBE_LANDLOCK] = try_landlock, [ALMA_PROBE_IDMAP] = try_idmap,
+static const struct {
+    int (*step)(int);
+    int flags;
+} probes[ALMA_PROBE_COUNT] = {
+    [ALMA_PROBE_USER] = {enter, 0},
+    [ALMA_PROBE_MOUNT] = {try_mount, CLONE_NEWNS},
+    [ALMA_PROBE_PID] = {try_pid, CLONE_NEWPID},
+    [ALMA_PROBE_NETWORK] = {enter, CLONE_NEWNET},
+    [ALMA_PROBE_IPC] = {enter, CLONE_NEWIPC},
+    [ALMA_PROBE_UTS] = {enter, CLONE_NEWUTS},
+    [ALMA_PROBE_CGROUP] = {enter, CLONE_NEWCGROUP},
+    [ALMA_PROBE_MOUNT_API] = {try_mount_api, CLONE_NEWNS},
+    [ALMA_PROBE_PROC] = {try_proc, CLONE_NEWNS | CLONE_NEWPID},
+    [ALMA_PROBE_CAPABILITIES] = {try_capabilities, 0},
+    [ALMA_PROBE_SECCOMP] = {try_seccomp, 0},
+    [ALMA_PROBE_SECCOMP_NOTIFY] = {try_seccomp, SECCOMP_FILTER_FLAG_NEW_LISTENER},
+    [ALMA_PROBE_LANDLOCK] = {try_landlock, 0},
+    [ALMA_PROBE_IDMAP] = {try_idmap, 0},
 };
 
 int alma_probe_try(enum alma_probe kind, const char *directory)
 {
     if (kind < 0 || kind >= ALMA_PROBE_COUNT)
         return EINVAL;
-    return in_child(steps[kind], directory);
+    idmapped = directory;
+    return in_child(probes[kind].step, probes[kind].flags);
 }
 
 int alma_probe_landlock_abi(void)

@@ -225,6 +225,11 @@ final class Executor {
         guard write(prepared.streams.link, "b", 1) == 1 else { throw failure(ALMA_STAGE_FORK, ESRCH) }
         let record = receiveRecord(prepared.streams.link, &listeners)
         guard record.kind == ALMA_RECORD_WAITING.rawValue else { throw failure(record, whenSilent: ALMA_STAGE_FORK) }
+        // Last and from outside: the kernel counts descriptors on their way for the user, and refuses a sender whose
+        // own limit they exceed. The tool sends its listener whatever the user's other tasks have on their way.
+        guard alma_limit_descriptors(alma_last_sender(), tool.pointee.open_files) == 0 else {
+            throw failure(ALMA_STAGE_LIMITS, errno)
+        }
         return (record, listeners[0])
     }
 

@@ -45,6 +45,8 @@ struct Streams {
         var ends: [Int32] = [-1, -1]
         guard alma_socketpair(Int32(SOCK_SEQPACKET.rawValue), &ends) == 0 else { return nil }
         (link, toolLink) = (ends[0], ends[1])
+        var wanted: Int32 = 1
+        guard setsockopt(link, SOL_SOCKET, SO_PASSCRED, &wanted, 4) == 0 else { return nil }
         guard alma_pipe(&ends) == 0 else { return nil }
         (error, toolError) = (ends[0], ends[1])
         guard alma_pipe(&ends) == 0 else { return nil }

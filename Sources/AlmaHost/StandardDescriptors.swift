@@ -18,6 +18,15 @@ package enum StandardDescriptors {
         }
     }
 
+    /// As many descriptors as the host lets this process have: one for each connection, six for each run. It is also
+    /// how many the user may have on their way through sockets before the kernel refuses to send another for us.
+    package static func raiseLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     /// - Returns: empty at the end. A terminal that is not ours to read (EIO) counts as the end.
     package static func read(_ descriptor: Int32) -> Result<[UInt8], SystemError> {
         while true {

@@ -6,6 +6,7 @@ import Glibc
 enum Main {
     static func main() {
         StandardDescriptors.fillGaps()
+        StandardDescriptors.raiseLimit()
         signal(SIGPIPE, SIG_IGN)
         signal(SIGTTIN, SIG_IGN)
         // Swift reads them from /proc; without it they would look like none, and `alma run` like a call for help.

@@ -142,6 +142,35 @@ struct ResourceTests {
         try await attack.expectOpenOutside(executors)
     }
 
+    @Test(
+        "D83c a task with as many descriptors on their way as it may have keeps no other from starting",
+        arguments: [256, 4096])
+    func d83c(most: Int) async throws {
+        let stage = try Stage()
+        let code = """
+            import array, socket, time
+            kept = []
+            try:
+                while True:
+                    a, b = socket.socketpair(); kept.append((a, b)); a.setblocking(False)
+                    try:
+                        while True:
+                            a.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [0] * 200))])
+                    except BlockingIOError: pass
+            except OSError as e: print(e, flush=True)
+            time.sleep(600)
+            """
+        let hoarder = try stage.start(["run", "--open-files", "\(most)", "-c", code, stage.mark])
+        #expect(await hoarder.prints("Too many"))
+        for _ in 0..<3 {
+            let other = await (try stage.start(["run", "-c", "print('served')", stage.mark])).ends()
+            #expect(other.out == "served\n", "\(other.err)")
+        }
+        hoarder.send(SIGINT)
+        _ = await hoarder.ends()
+        await stage.leavesNothing(hoarder)
+    }
+
     @Test("D83b nobody is kept from opening a file that a task has", arguments: Executors.allCases)
     func d83b(executors: Executors) async throws {
         let attack = Attack.python(

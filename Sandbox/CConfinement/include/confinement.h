@@ -211,7 +211,10 @@ int alma_set_dumpable(int dumpable);
 int alma_landlock_abi(void);
 int alma_landlock_restrict(const struct alma_rule *rules, size_t count, int scope, int deny_tcp);
 
+/* All but the one on descriptors. */
 int alma_apply_limits(const struct alma_tool *tool);
+/* That one, of another process or (pid 0) of this one. */
+int alma_limit_descriptors(pid_t pid, uint64_t most);
 
 /* Installs the filter on this process. With want_listener returns its descriptor, else 0. */
 int alma_seccomp_install(const void *filter, size_t length, int want_listener);
@@ -239,6 +242,8 @@ ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descr
 /* Up to 16 descriptors arrive close-on-exec in `descriptors`; further ones are closed. */
 ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count,
                      int flags);
+/* Who sent the last message that came by a socket with SO_PASSCRED: its pid as seen here. */
+pid_t alma_last_sender(void);
 /* Only a handle: neither readable nor writable. */
 int alma_open_path(const char *path);
 int alma_pidfd_open(pid_t pid);
@@ -261,9 +266,6 @@ int alma_epoll_wait(int epoll, uint64_t *tokens, int capacity);
 int alma_start_thread(void (*body)(void));
 
 /* Peculiar forms that Swift cannot import. */
-int alma_exited(int status);
-int alma_exit_code(int status);
-int alma_signal(int status);
 int alma_die_with_parent(pid_t parent);
 /* Processes whose parents end become children of this one. */
 int alma_adopt_orphans(void);

@@ -74,12 +74,11 @@ enum ProgramEnd: Sendable, Equatable {
     case signal(Int32)
 
     init?(waitStatus: Int32) {
-        if alma_exited(waitStatus) != 0 {
-            self = .exited(alma_exit_code(waitStatus))
-        } else if alma_signal(waitStatus) != 0 {
-            self = .signal(alma_signal(waitStatus))
-        } else {
-            return nil
+        // As wait(2) lays it out: a signal in the low seven bits, 127 for a stop, or 0 and an exit code above.
+        switch waitStatus & 0x7f {
+        case 0: self = .exited(waitStatus >> 8 & 0xff)
+        case 0x7f: return nil
+        case let signal: self = .signal(signal)
         }
     }
 }
