@@ -108,10 +108,12 @@ extension Coordinator {
                 + ending(run, result))
         statistics.count(
             run.tool.name, result.status, milliseconds: result.executionTime * 1000, isCached: isCached)
+        let outcome = RunOutcome(result: result.json, error: nil)
+        guard run.journal.isShown else { return finish(run, outcome) }
         // Shown in a task of its own, so that `cancel` reaches a run whose caller does not read.
         run.start {
             for event in [accepted.event, finished.event] { await run.journal.show(event) }
-            self.finish(run, RunOutcome(result: result.json, error: nil))
+            self.finish(run, outcome)
         }
     }
 

@@ -24,6 +24,7 @@ final class ServerConnection: ChannelDuplexHandler {
     private let registry: ConnectionRegistry
     private let logger: Logger
     private let outbox: Outbox
+    private let executor: LoopExecutor
 
     private var context: ChannelHandlerContext?
     private var phase = Phase.opening
@@ -38,11 +39,16 @@ final class ServerConnection: ChannelDuplexHandler {
     private var owesRead = false
     private var farewell: Scheduled<Void>?
 
-    init(handler: any RequestHandler, limits: SocketLimits, registry: ConnectionRegistry, logger: Logger) {
+    /// - Parameter executor: of the event loop that this will be used on.
+    init(
+        handler: any RequestHandler, limits: SocketLimits, registry: ConnectionRegistry, executor: LoopExecutor,
+        logger: Logger
+    ) {
         self.handler = handler
         self.limits = limits
         self.registry = registry
         self.logger = logger
+        self.executor = executor
         outbox = Outbox(limit: limits.outbound)
     }
 
@@ -177,7 +183,7 @@ extension ServerConnection {
         }
         bytesInWork += size
         // Ends in `finished`, which the registry waits for; `release` cancels it.
-        tasks[number] = Task {
+        tasks[number] = Task(executorPreference: executor) {
             var answer = await Answer(to: frame, by: handler, events: events)
             if let frame = answer.frame, !(await outbox.reserve(frame.count)) { answer.frame = nil }
             connection.run { [answer] in $0.finished(number, size, answer) }

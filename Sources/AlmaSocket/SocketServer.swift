@@ -3,8 +3,8 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// The coordinator's Unix socket: JSON-RPC 2.0, one object a line. One thread does all its reading and writing; the
-/// requests themselves run elsewhere. Whoever starts it stops it.
+/// The coordinator's Unix socket: JSON-RPC 2.0, one object a line. A connection belongs to one of a few threads, which
+/// reads, writes and begins its requests. Whoever starts it stops it.
 public final class SocketServer: Sendable {
     private let group: MultiThreadedEventLoopGroup
     private let channel: any Channel
@@ -24,7 +24,7 @@ public final class SocketServer: Sendable {
         handler: any RequestHandler, logger: Logger = Logger(label: "alma.socket")
     ) async throws(AlmaError) -> SocketServer {
         let (file, descriptor) = try SocketFile.listen(at: path, mode: mode, directoryMode: directoryMode)
-        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: min(4, System.coreCount))
         let registry = ConnectionRegistry(limit: limits.connections)
         do {
             let channel = try await ServerBootstrap(group: group)
@@ -39,7 +39,9 @@ public final class SocketServer: Sendable {
                 .childChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(
-                            ServerConnection(handler: handler, limits: limits, registry: registry, logger: logger))
+                            ServerConnection(
+                                handler: handler, limits: limits, registry: registry,
+                                executor: LoopExecutor(channel.eventLoop), logger: logger))
                     }
                 }
                 .withBoundSocket(descriptor).get()

@@ -7,8 +7,8 @@ struct BenchmarkOptions {
     var alma: String
     var executor: String
     var rounds = 100
-    /// Only rows whose name has this in it.
-    var only = ""
+    /// Only rows whose name has one of these in it; empty: all.
+    var only: [String] = []
 
     /// `alma-bench BINARIES [ROUNDS [ONLY]]`
     init(_ arguments: [String]) {
@@ -16,7 +16,7 @@ struct BenchmarkOptions {
         alma = binaries + "/alma"
         executor = binaries + "/alma-executor"
         if arguments.count > 2, let rounds = Int(arguments[2]) { self.rounds = rounds }
-        if arguments.count > 3 { only = arguments[3] }
+        if arguments.count > 3 { only = arguments[3].split(separator: "|").map(String.init) }
     }
 }
 
@@ -36,6 +36,8 @@ struct Bench {
     ]
     private static let python = ["/usr/bin/python3", "-c", "print(1)"]
     private static let nothing = ["/usr/bin/true"]
+    /// A new one each time, so that no answer is one that is known already.
+    private static var input: JSON { ["argv": ["/usr/bin/true", .string("\(UInt32.random(in: .min ... .max))")]] }
     private static let firejail = ["firejail", "--quiet", "--private", "--net=none"]
 
     init(_ options: BenchmarkOptions) async throws {
@@ -46,7 +48,7 @@ struct Bench {
         engine = Engine(configuration)
         configuration.keepsBlankExecutor = true
         readyEngine = Engine(configuration)
-        daemon = try await Daemon(alma: options.alma)
+        daemon = try Daemon(alma: options.alma)
     }
 
     func executorMemory() async throws -> Int? { try await ExecutorMemory.whileRunning(engine, policy) }
@@ -54,7 +56,7 @@ struct Bench {
     var coordinatorMemory: Int { daemon.memory }
 
     func close() async {
-        await daemon.stop()
+        daemon.stop()
         await engine.close()
         await readyEngine.close()
     }
@@ -83,7 +85,10 @@ struct Bench {
             Contender(
                 row: Row(name: "the same through the socket", over: "alma true, blank executor kept")
             ) {
-                try await serve("shell", ["argv": ["/usr/bin/true", .string("\(UInt32.random(in: .min ... .max))")]])
+                try await serve(["tool": "shell", "input": Self.input], until: "ok")
+            },
+            Contender(row: Row(name: "a call that policy refuses, through the socket")) {
+                try await serve(["tool": "shell", "input": Self.input, "as": ["restricted": true]], until: "denied")
             },
             Contender(row: Row(name: "alma cold calculator", peer: "bwrap true")) {
                 try await call("calculator", ["expression": "6*7"])
@@ -96,7 +101,9 @@ struct Bench {
     }
 
     func run() async throws -> [Row] {
-        var chosen = contenders.filter { options.only.isEmpty || $0.row.name.contains(options.only) }
+        var chosen = contenders.filter { contender in
+            options.only.isEmpty || options.only.contains { contender.row.name.contains($0) }
+        }
         let warmUp = 3
         for round in 0..<options.rounds + warmUp {
             for index in chosen.indices where round % chosen[index].every == 0 {
@@ -114,10 +121,12 @@ struct Bench {
         return succeeded ? time : nil
     }
 
-    private func serve(_ tool: String, _ input: JSON) async throws -> Double {
+    private func serve(_ call: JSON, until status: String) async throws -> Double {
         var result: JSON = .null
-        let time = try await milliseconds { result = try await daemon.call(tool, input) }
-        guard result["success"] == true else { throw AlmaError(.runFailed, "\(tool) gave \(result.compact)") }
+        let time = try await milliseconds { result = try daemon.call(call) }
+        guard result["metadata"]?["status"]?.string == status else {
+            throw AlmaError(.runFailed, "\(call.compact) gave \(result.compact)")
+        }
         return time
     }
 

@@ -1,24 +1,25 @@
 import AlmaModel
-import AlmaSocket
 import AlmaWire
 import Glibc
 
-/// `alma serve` in a home of its own, with everything on: default policy, store, audit.
+/// `alma serve` in a home of its own, with everything on: default policy, store, audit. Spoken to by plain blocking
+/// calls, so that no thread of ours is measured along.
 final class Daemon {
-    let client: SocketClient
     private let pid: pid_t
     private let home: String
+    private let connection: Int32
+    private var calls: Int64 = 0
 
     /// - Throws: when it does not listen within ten seconds.
-    init(alma: String) async throws {
+    init(alma: String) throws {
         var template = Array("/tmp/alma-bench.XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw AlmaError(.runFailed, "no temporary directory") }
-        home = String(cString: template)
+        home = String(decoding: template.dropLast().map(UInt8.init), as: UTF8.self)
         let socket = "\(home)/alma.sock"
         pid = try Self.spawn([alma, "serve", "--socket", socket], home: home)
         for _ in 0..<1000 {
-            if let client = try? await SocketClient.connect(path: socket) {
-                self.client = client
+            if let connection = Self.connect(socket) {
+                self.connection = connection
                 return
             }
             usleep(10_000)
@@ -27,8 +28,38 @@ final class Daemon {
         throw AlmaError(.runFailed, "alma serve does not listen")
     }
 
-    func call(_ tool: String, _ input: JSON) async throws -> JSON {
-        try await client.call("tools.call", ["tool": .string(tool), "input": input])
+    private static func connect(_ path: String) -> Int32? {
+        let descriptor = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
+        let done = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        if done == 0 { return descriptor }
+        close(descriptor)
+        return nil
+    }
+
+    func call(_ params: JSON) throws -> JSON {
+        calls += 1
+        let request = Message.request(.integer(calls), method: "tools.call", params: params).frame
+        guard send(connection, request, request.count, Int32(MSG_NOSIGNAL)) == request.count else {
+            throw AlmaError(.runFailed, "alma serve does not read")
+        }
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        while answer.last != UInt8(ascii: "\n") {
+            let count = recv(connection, &buffer, buffer.count, 0)
+            guard count > 0 else { throw AlmaError(.runFailed, "alma serve hung up") }
+            answer.append(contentsOf: buffer[..<count])
+        }
+        guard case .response(_, let result) = try? Message(frame: Array(answer.dropLast())) else {
+            throw AlmaError(.runFailed, "a call was answered \(String(decoding: answer, as: UTF8.self))")
+        }
+        return result
     }
 
     /// KiB of the coordinator's resident memory.
@@ -37,8 +68,8 @@ final class Daemon {
         return Int(line.filter(\.isNumber)) ?? 0
     }
 
-    func stop() async {
-        await client.close()
+    func stop() {
+        close(connection)
         kill(pid, SIGTERM)
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
