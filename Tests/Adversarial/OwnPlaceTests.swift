@@ -69,6 +69,9 @@ extension FilesystemTests {
             #expect(status == 125 && error.contains("workspace.unsafe"), "\(folder): \(error)")
         }
         try FileManager.default.removeItem(atPath: policy)
+        // Without anything of ALMA's in it, the same folder is as good as any.
+        #expect(try await refusal(scene.stage, ["run", "--workspace", scene.workspace]) == (0, ""))
+        #expect(Stage.entries(scene.workspace) == ["planted"])
         try await scene.expectHeld(
             """
             for place, folders, files in os.walk('/run'):
@@ -92,15 +95,25 @@ extension FilesystemTests {
     func a25(executors: Executors) async throws {
         let programs = ["alma", "alma-executor"].map { (Programs.folder ?? "") + "/" + $0 }
         let before = programs.map(Self.stamp)
-        try await Attack.python(
+        try await Self.taking("others", process: "1").expectHeld(executors)
+        #expect(programs.map(Self.stamp) == before)
+        // Outside, a process of the same user is an open book.
+        let victim = try Stage().start(program: "/usr/bin/sleep", ["600"])
+        try await Self.taking("['\(victim.pid)']", process: "\(victim.pid)").expectOpenOutside(executors)
+        victim.send(SIGKILL)
+        _ = await victim.ends()
+    }
+
+    private static func taking(_ targets: String, process: String) -> Attack {
+        .python(
             """
             refused = (errno.EACCES, errno.EROFS, errno.ETXTBSY, errno.ENOENT, errno.EPERM)
-            for link in ('/proc/self/exe', '/proc/thread-self/exe', '/proc/1/exe'):
+            for link in ('/proc/self/exe', '/proc/thread-self/exe', '/proc/\(process)/exe'):
                 for flags in (os.O_WRONLY, os.O_RDWR, os.O_RDONLY | os.O_TRUNC):
                     attempt(f'{link} {flags}', lambda: os.open(link, flags), *refused)
             others = [p for p in os.listdir('/proc') if p.isdigit() and int(p) != os.getpid()]
-            check('there is a process 1', '1' in others, others)
-            for process in others:
+            check('there is a process \(process)', '\(process)' in others, others)
+            for process in \(targets):
                 for name in ('exe', 'root', 'cwd', 'fd/0', 'fd/3'):
                     attempt(f'link of {process} {name}', lambda: os.readlink(f'/proc/{process}/{name}'), errno.EACCES,
                             errno.ENOENT, errno.EPERM)
@@ -108,11 +121,9 @@ extension FilesystemTests {
                     attempt(f'{process} {name}', lambda: os.open(f'/proc/{process}/{name}', os.O_RDWR), *refused)
                 for name in ('oom_score_adj', 'comm', 'clear_refs', 'coredump_filter', 'setgroups', 'uid_map'):
                     attempt(f'{process} {name}', lambda: os.open(f'/proc/{process}/{name}', os.O_WRONLY), *refused)
-            # The run-time linker's way: execute process 1's program as one's own and write to it while it runs.
-            attempt('exec of 1', lambda: os.execv('/proc/1/exe', ['x']), *refused)
-            """
-        ).expectHeld(executors)
-        #expect(programs.map(Self.stamp) == before)
+            # The run-time linker's way: execute its program as one's own and write to it while it runs.
+            attempt('exec of it', lambda: os.execv('/proc/\(process)/exe', ['x']), *refused)
+            """)
     }
 
     private static func stamp(_ path: String) -> String {

@@ -52,22 +52,30 @@ import Testing
         /// What the filter has no say in: undumpable, init belongs to nobody in the sandbox.
         @Test("B38a nothing of pid 1 can be opened or ordered", arguments: Executors.allCases)
         func b38a(executors: Executors) async throws {
-            try await Attack.python(
+            try await Self.spying(on: "1").expectHeld(executors)
+            // Outside, a process of the same user is an open book.
+            let victim = try Stage().start(program: "/usr/bin/sleep", ["600"])
+            try await Self.spying(on: "\(victim.pid)").expectOpenOutside(executors)
+            victim.send(SIGKILL)
+            _ = await victim.ends()
+        }
+
+        private static func spying(on process: String) -> Attack {
+            .python(
                 """
                 closed = errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO
                 for name in ('mem', 'environ', 'maps', 'smaps', 'auxv', 'syscall', 'stack', 'io', 'pagemap',
-                             'personality', 'fd/0', 'fd/3', 'root/etc/passwd', 'cwd/x', 'exe', 'ns/mnt', 'task/1/mem',
-                             'task/1/environ', 'timerslack_ns', 'patch_state'):
-                    attempt(f'read {name}', lambda: open('/proc/1/' + name, 'rb').read(16), *closed)
-                for name in ('fd', 'map_files', 'fdinfo', 'root', 'cwd', 'task/1/fd'):
-                    attempt(f'list {name}', lambda: os.listdir('/proc/1/' + name), *closed)
+                             'personality', 'fd/0', 'fd/3', 'root/etc/passwd', 'cwd/x', 'exe', 'ns/mnt', 'task/\(process)/mem',
+                             'task/\(process)/environ', 'timerslack_ns', 'patch_state'):
+                    attempt(f'read {name}', lambda: open('/proc/\(process)/' + name, 'rb').read(16), *closed)
+                for name in ('fd', 'map_files', 'fdinfo', 'root', 'cwd', 'task/\(process)/fd'):
+                    attempt(f'list {name}', lambda: os.listdir('/proc/\(process)/' + name), *closed)
                 for name in ('mem', 'oom_score_adj', 'clear_refs', 'comm', 'uid_map', 'gid_map', 'setgroups',
                              'attr/exec', 'coredump_filter', 'loginuid', 'sched', 'autogroup', 'timerslack_ns'):
-                    attempt(f'write {name}', lambda: os.write(os.open('/proc/1/' + name, os.O_WRONLY), b'1'),
+                    attempt(f'write {name}', lambda: os.write(os.open('/proc/\(process)/' + name, os.O_WRONLY), b'1'),
                             *closed, errno.EROFS, errno.EINVAL)
-                attempt('limits', lambda: __import__('resource').prlimit(1, 7, (8, 8)), errno.EPERM)
-                """
-            ).expectHeld(executors)
+                attempt('limits', lambda: __import__('resource').prlimit(\(process), 7, (8, 8)), errno.EPERM)
+                """)
         }
 
         @Test("B38b signals, by whatever call, end nobody outside and not pid 1", .almaOnly)

@@ -31,6 +31,11 @@ extension FilesystemTests {
             let line = ["run"] + options + ["--"] + Attack.python(look).command
             let verdict = Verdict(done: await (try scene.stage.start(line)).ends())
             #expect(verdict.isHeld, "\(verdict)")
+            // In a workspace that is kept, the next one does find it.
+            if !options.isEmpty {
+                _ = await (try scene.stage.start(["run"] + options + ["-c", leave])).ends()
+                #expect(!Verdict(done: await (try scene.stage.start(line)).ends()).broken.isEmpty)
+            }
         }
         await scene.end()
     }

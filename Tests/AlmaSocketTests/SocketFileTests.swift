@@ -166,6 +166,9 @@ struct StopTests {
         let server = try await SocketServer.start(path: place.socket, handler: handler)
         let client = try RawClient(place.socket)
         let idle = try RawClient(place.socket)
+        // Once it is answered it is known to be let in.
+        try idle.send(#"{"jsonrpc":"2.0","id":1,"method":"echo","params":1}"# + "\n")
+        #expect(try await blocking { try idle.line() } == #"{"jsonrpc":"2.0","id":1,"result":1}"#)
         try client.send(#"{"jsonrpc":"2.0","id":1,"method":"wait","params":"a"}"# + "\n")
         await handler.journal.seen("begun")
         async let stopped: Void = server.stop(grace: .seconds(60))
