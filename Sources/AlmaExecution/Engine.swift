@@ -13,13 +13,13 @@ public struct EngineConfiguration: Sendable {
     /// Further directories that no workspace may touch: sockets, policies, binaries.
     public var guarded: [String]
     /// After each run one executor is made that knows nothing yet and waits up to a minute for the next.
-    public var keepsBlankExecutor: Bool
+    public var keepsSandboxes: Bool
 
-    public init(home: String, executor: String, guarded: [String], keepsBlankExecutor: Bool = false) {
+    public init(home: String, executor: String, guarded: [String], keepsSandboxes: Bool = false) {
         self.home = home
         self.executor = executor
         self.guarded = guarded
-        self.keepsBlankExecutor = keepsBlankExecutor
+        self.keepsSandboxes = keepsSandboxes
     }
 }
 
@@ -136,7 +136,7 @@ actor EngineStarter {
             if self.starting == starting {
                 self.starting = nil
                 lost.append(host.leftovers)
-                await host.blanks.close()
+                await host.sandboxes.close()
                 await host.spawner.close()
             }
         }
@@ -170,7 +170,7 @@ actor EngineStarter {
         for leftovers in lost { await leftovers.finish() }
         guard let host = try? await starting?.value.get() else { return }
         await host.leftovers.finish()
-        await host.blanks.close()
+        await host.sandboxes.close()
         await host.spawner.close()
     }
 }
@@ -194,9 +194,10 @@ extension EngineHost {
         FaultPoint.reached("engine.spawner")
         let owners = OwnerPool(isPrivileged: isPrivileged)
         let host = EngineHost(
-            spawner: spawner, workspaces: workspaces, cgroups: cgroups, owners: owners,
-            blanks: BlankExecutors(spawner: spawner, owners: owners, keepsOne: configuration.keepsBlankExecutor),
-            filters: CompiledFilterCache(), isPrivileged: isPrivileged)
+            spawner: spawner, workspaces: workspaces,
+            sandboxes: SandboxPool(
+                spawner: spawner, owners: owners, cgroups: cgroups, keeps: configuration.keepsSandboxes),
+            isPrivileged: isPrivileged)
         if HostFile.exists(workspaces.holdRecords) { await spawner.sweep(records: workspaces.holdRecords) }
         return host
     }

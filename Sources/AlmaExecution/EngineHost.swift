@@ -10,11 +10,8 @@ import Synchronization
 struct EngineHost: Sendable {
     let spawner: SpawnerClient
     let workspaces: WorkspaceGuard
-    let cgroups: CgroupHost
-    let owners: OwnerPool
-    let blanks: BlankExecutors
+    let sandboxes: SandboxPool
     let leftovers = Leftovers()
-    let filters: CompiledFilterCache
     /// Root with the rights to map ids: workspaces are attached with their owner's identity.
     let isPrivileged: Bool
 
@@ -30,13 +27,6 @@ struct EngineHost: Sendable {
             }
         #endif
         return layers
-    }
-
-    func makeWorkspace(bytes: Int64, files: Int64, for owner: SpawnerClient.Owner) async throws(AlmaError) -> Int32 {
-        do throws(SpawnerClient.Refused) { return try await spawner.make(bytes: bytes, files: files, for: owner) } catch
-        {
-            throw Self.unavailable("a workspace in memory cannot be made", error)
-        }
     }
 
     func openWorkspace(
@@ -98,7 +88,7 @@ struct EngineHost: Sendable {
                 + "tasks: \(fix)")
     }
 
-    private static func unavailable(_ what: String, _ refused: SpawnerClient.Refused) -> AlmaError {
+    static func unavailable(_ what: String, _ refused: SpawnerClient.Refused) -> AlmaError {
         let cause = String(cString: strerror(refused.cause))
         return refused.asLoss ?? AlmaError(.isolationUnavailable, "\(what): \(cause); run `alma doctor`")
     }
@@ -159,106 +149,5 @@ final class OwnerPool: Sendable {
     func give(_ owner: SpawnerClient.Owner) {
         guard fixed == nil else { return }
         _ = taken.withLock { $0.remove(owner.uid - base) }
-    }
-}
-
-/// An executor in namespaces of its own that knows no profile and no task yet, and who its task will be outside.
-struct BlankExecutor: Sendable {
-    let executor: ExecutorClient
-    let owner: SpawnerClient.Owner
-}
-
-/// Makes blank executors. May keep one that waits for the next run, ended when none comes for a while.
-actor BlankExecutors {
-    private enum Spare {
-        case none, closed
-        case making(Task<BlankExecutor?, Never>)
-        case waiting(BlankExecutor, expiry: Task<Void, Never>)
-    }
-
-    private let spawner: SpawnerClient
-    private let owners: OwnerPool
-    private let keepsOne: Bool
-    private let idle: Duration
-    private var spare = Spare.none
-    private let asked = Atomic(0)
-
-    /// How often one was asked for.
-    nonisolated var takes: Int { asked.load(ordering: .relaxed) }
-
-    /// - Parameter idle: how long one waits at most.
-    init(spawner: SpawnerClient, owners: OwnerPool, keepsOne: Bool, idle: Duration = .seconds(60)) {
-        self.spawner = spawner
-        self.owners = owners
-        self.keepsOne = keepsOne
-        self.idle = idle
-    }
-
-    /// The one that waits.
-    var waiting: BlankExecutor? { if case .waiting(let blank, _) = spare { blank } else { nil } }
-
-    /// The one that waits or is being made, else a new one. Whoever takes it ends it, in any case.
-    /// - Throws: `isolation.unavailable`.
-    func take() async throws(AlmaError) -> BlankExecutor {
-        asked.add(1, ordering: .relaxed)
-        if let blank = await takeSpare(leaving: .none) {
-            if !blank.executor.hasEnded { return blank }
-            await end(blank)
-        }
-        return try await make()
-    }
-
-    private func takeSpare(leaving next: Spare) async -> BlankExecutor? {
-        let taken = spare
-        if case .closed = taken { return nil }
-        spare = next
-        switch taken {
-        case .none, .closed: return nil
-        case .making(let making): return await making.value
-        case .waiting(let blank, let expiry):
-            expiry.cancel()
-            return blank
-        }
-    }
-
-    func end(_ blank: BlankExecutor) async {
-        await blank.executor.end()
-        owners.give(blank.owner)
-    }
-
-    /// Has one wait for the next run, where one is to be kept. Not in the way of a run that came meanwhile, which will
-    /// do the same at its end.
-    /// - Parameter earlier: `takes` when this was called for.
-    func refill(after earlier: Int) async {
-        guard keepsOne, takes == earlier, case .none = spare else { return }
-        // What fails now is said to the run that asks for one.
-        let making = Task { try? await make() }
-        spare = .making(making)
-        let made = await making.value
-        // Else somebody took it, or saw to its end.
-        guard case .making(making) = spare else { return }
-        // Awaited by nobody: it ends with the wait, which `take` and `close` cut short.
-        spare = made.map { blank in .waiting(blank, expiry: Task { await expire(blank) }) } ?? .none
-    }
-
-    private func expire(_ blank: BlankExecutor) async {
-        guard (try? await Task.sleep(for: idle)) != nil else { return }
-        guard case .waiting(let waiting, _) = spare, waiting.executor === blank.executor else { return }
-        spare = .none
-        await end(blank)
-    }
-
-    private func make() async throws(AlmaError) -> BlankExecutor {
-        let owner = owners.take()
-        do throws(AlmaError) {
-            return BlankExecutor(executor: try await ExecutorClient.spawn(by: spawner, as: owner), owner: owner)
-        } catch {
-            owners.give(owner)
-            throw error
-        }
-    }
-
-    func close() async {
-        if let last = await takeSpare(leaving: .closed) { await end(last) }
     }
 }

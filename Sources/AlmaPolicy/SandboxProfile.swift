@@ -19,7 +19,7 @@ public struct SandboxProfile: Sendable, Equatable {
     public var protect: [String]
 
     /// A read-only view of a host path at the same place in the sandbox. A missing source is left out when `optional`.
-    public struct Mount: Sendable, Equatable {
+    public struct Mount: Sendable, Hashable {
         public var path: String
         public var optional: Bool
 

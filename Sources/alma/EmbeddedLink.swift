@@ -62,7 +62,7 @@ extension Settings {
         var configuration = EngineConfiguration(
             home: home, executor: executor,
             guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
-        configuration.keepsBlankExecutor = kind == .serving
+        configuration.keepsSandboxes = kind == .serving
         return configuration
     }
 

@@ -91,7 +91,7 @@ struct ExhaustionTests {
         #expect(answers.count == 24)
         // None waited for something that was never sent, which shows after 20 s at the earliest.
         #expect(ContinuousClock.now - start < .seconds(18))
-        #expect(await eventually { Cgroups.of(daemon.pid).isEmpty })
+        #expect(await eventually { daemon.isAtRest })
         // A connection that finds the table still full is closed again.
         var client = try daemon.connect()
         let deadline = ContinuousClock.now + .seconds(20)

@@ -92,16 +92,16 @@ struct LossTests {
         let client = try daemon.connect()
         let workspace = daemon.stage.directory("w")
         try await succeeds(client, workspace)
-        let pid = daemon.pid
-        #expect(await eventually { Family(of: pid).pid(of: .executor) != nil })
-        let executor = try #require(Family(of: pid).pid(of: .executor))
+        #expect(await eventually { daemon.isAtRest && Family(of: daemon.pid).pid(of: .executor) != nil })
+        let executor = try #require(Family(of: daemon.pid).pid(of: .executor))
         kill(executor, signal)
         if signal == SIGKILL {
             #expect(await eventually { ProcessTable.entry(executor) == nil })
             try await succeeds(client, workspace)
         } else {
-            // Ended after the 20 s in which it should have built a sandbox, not waited for.
-            let result = try await client.tool("shell", ["argv": ["true"]])
+            // Given up when its time is over, and ten seconds.
+            let result = try await client.tool(
+                "shell", ["argv": ["true"]], ["workspace": .string(workspace), "limits": ["wall": "1s"]])
             #expect(result["metadata"]["error_code"] == "run.executor_lost", "\(result.text)")
             try await succeeds(client, workspace)
         }

@@ -65,8 +65,8 @@ import Testing
                 """
                 closed = errno.EACCES, errno.EPERM, errno.ENOENT, errno.EIO
                 for name in ('mem', 'environ', 'maps', 'smaps', 'auxv', 'syscall', 'stack', 'io', 'pagemap',
-                             'personality', 'fd/0', 'fd/3', 'root/etc/passwd', 'cwd/x', 'exe', 'ns/mnt', 'task/\(process)/mem',
-                             'task/\(process)/environ', 'timerslack_ns', 'patch_state'):
+                             'personality', 'fd/0', 'fd/3', 'root/etc/passwd', 'cwd/x', 'exe', 'ns/mnt',
+                             'task/\(process)/mem', 'task/\(process)/environ', 'timerslack_ns', 'patch_state'):
                     attempt(f'read {name}', lambda: open('/proc/\(process)/' + name, 'rb').read(16), *closed)
                 for name in ('fd', 'map_files', 'fdinfo', 'root', 'cwd', 'task/\(process)/fd'):
                     attempt(f'list {name}', lambda: os.listdir('/proc/\(process)/' + name), *closed)

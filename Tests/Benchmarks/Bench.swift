@@ -24,7 +24,7 @@ struct BenchmarkOptions {
 struct Bench {
     private let options: BenchmarkOptions
     private let engine: Engine
-    /// One that keeps a blank executor, as `alma serve` does.
+    /// One that keeps sandboxes ready, as `alma serve` does.
     private let readyEngine: Engine
     private let daemon: Daemon
     private let policy: Policy
@@ -46,7 +46,7 @@ struct Bench {
         policy = try library.policy(named: "default")
         var configuration = EngineConfiguration(home: "/nonexistent", executor: options.executor, guarded: [])
         engine = Engine(configuration)
-        configuration.keepsBlankExecutor = true
+        configuration.keepsSandboxes = true
         readyEngine = Engine(configuration)
         daemon = try Daemon(alma: options.alma)
     }
@@ -79,11 +79,11 @@ struct Bench {
             Contender(row: Row(name: "alma cold true", peer: "bwrap true")) {
                 try await call("shell", ["argv": ["/usr/bin/true"]])
             },
-            Contender(row: Row(name: "alma true, blank executor kept", peer: "bwrap true")) {
+            Contender(row: Row(name: "alma warm true", peer: "bwrap true")) {
                 try await call("shell", ["argv": ["/usr/bin/true"]], readyEngine)
             },
             Contender(
-                row: Row(name: "the same through the socket", over: "alma true, blank executor kept")
+                row: Row(name: "the same through the socket", over: "alma warm true")
             ) {
                 try await serve(["tool": "shell", "input": Self.input], until: "ok")
             },

@@ -46,19 +46,20 @@ final class ExecutorClient: Sendable {
 
     /// Has it build the sandbox; `awaitPrepared` tells when it is done.
     /// - Throws: `isolation.unavailable` when the cgroup cannot be opened.
-    func prepare(_ plan: RunPlan, filter: CompiledFilter, cgroup: Cgroup?) async throws(AlmaError) {
+    func prepare(_ shape: SandboxShape, filter: CompiledFilter, cgroup: Cgroup?) async throws(AlmaError) {
         let joins = (cgroup?.joins ?? []).map { open($0, O_WRONLY | O_CLOEXEC) }
         defer { joins.forEach { close($0) } }
         guard joins.allSatisfy({ $0 >= 0 }) else {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task cannot be opened; run `alma doctor`")
         }
-        let params = Self.prepareParams(plan, filter, memoryIsSampled: cgroup == nil, joins: joins.count)
+        let params = Self.prepareParams(shape, filter, memoryIsSampled: cgroup == nil, joins: joins.count)
         await channel.send(.request(Self.prepareID, method: "prepare", params: params), with: joins)
     }
 
     /// - Returns: the pid of the first process of the task's namespace.
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix; `run.executor_lost`.
     func awaitPrepared() async throws(AlmaError) -> Int32 {
+        if let process = initProcess.withLock({ $0 }) { return process.pid }
         // Ends when the answer is there, or kills the executor.
         let watchdog = Task { if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { kill() } }
         // Not to be cut short by a cancelled run: the executor must be told to end in any case.
@@ -91,13 +92,13 @@ final class ExecutorClient: Sendable {
         return poll(&polled, 1, 0) != 0
     }
 
-    private static func prepareParams(_ plan: RunPlan, _ filter: CompiledFilter, memoryIsSampled: Bool, joins: Int)
-        -> JSON
-    {
-        let views = plan.profile.mounts.map { ["path": .string($0.path), "optional": .bool($0.optional)] as JSON }
+    private static func prepareParams(
+        _ shape: SandboxShape, _ filter: CompiledFilter, memoryIsSampled: Bool, joins: Int
+    ) -> JSON {
+        let views = shape.views.map { ["path": .string($0.path), "optional": .bool($0.optional)] as JSON }
         return [
-            "protocol": 1, "views": .array(views), "tmp_bytes": .integer(plan.limits[.tmp] ?? 0),
-            "tmp_files": .integer(plan.limits[.workspaceFiles] ?? 0), "network": .string(plan.network.rawValue),
+            "protocol": 1, "views": .array(views), "tmp_bytes": .integer(shape.temporaryBytes),
+            "tmp_files": .integer(shape.temporaryFiles), "network": .string(shape.network.rawValue),
             "memory_sampled": .bool(memoryIsSampled), "cgroup_joins": JSON(joins),
             "tool_filter": .string(Base64.encode(filter.program)),
             "init_filter": .string(Base64.encode(FixedFilters.initFilter.program)),

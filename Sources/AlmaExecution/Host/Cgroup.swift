@@ -87,55 +87,62 @@ struct Cgroup: Sendable {
     /// Files that tell the executor what the tree uses: name and path.
     let watched: [(name: String, path: String)]
     private let memoryFile: String
+    /// Missing where the kernel does not count swap.
+    private let swapFile: String
     private let processesFile: String
 
     /// - Returns: nil when the host refuses; the limits are kept by other means then.
     static func make(on host: CgroupHost, name: String, memory: Int64, processes: Int64) -> Cgroup? {
-        // init counts too.
-        let most = processes + 1
+        guard let cgroup = described(host, name), cgroup.makeDirectories(), cgroup.limit(memory, processes) else {
+            return nil
+        }
+        // Any OOM ends the whole task.
+        if case .cgroup2 = cgroup.mechanism { _ = HostFile.write("1", to: cgroup.directories[0] + "/memory.oom.group") }
+        return cgroup
+    }
+
+    private static func described(_ host: CgroupHost, _ name: String) -> Cgroup? {
         switch host {
         case .none: return nil
         case .version1(let memoryParent, let pidsParent, let cpuParent):
             let (m, p, c) = ("\(memoryParent)/\(name)", "\(pidsParent)/\(name)", "\(cpuParent)/\(name)")
-            let cgroup = Cgroup(
+            return Cgroup(
                 mechanism: .cgroup1, directories: [m, p, c],
                 watched: [
                     ("memory.oom_control", m + "/memory.oom_control"), ("cpuacct.usage", c + "/cpuacct.usage"),
                     ("pids.peak", p + "/pids.peak"),
-                ], memoryFile: m + "/memory.limit_in_bytes", processesFile: p + "/pids.max")
-            let settings = [
-                (m + "/memory.limit_in_bytes", memory), (m + "/memory.memsw.limit_in_bytes", memory),
-                (p + "/pids.max", most),
-            ]
-            return cgroup.set(settings, optional: m + "/memory.memsw.limit_in_bytes") ? cgroup : nil
+                ], memoryFile: m + "/memory.limit_in_bytes", swapFile: m + "/memory.memsw.limit_in_bytes",
+                processesFile: p + "/pids.max")
         case .version2(let parent):
             let d = "\(parent)/\(name)"
-            let cgroup = Cgroup(
+            return Cgroup(
                 mechanism: .cgroup2, directories: [d],
                 watched: [
                     ("memory.events", d + "/memory.events"), ("cpu.stat", d + "/cpu.stat"),
                     ("pids.peak", d + "/pids.peak"),
-                ], memoryFile: d + "/memory.max", processesFile: d + "/pids.max")
-            let settings = [
-                (d + "/memory.max", memory), (d + "/memory.swap.max", 0), (d + "/pids.max", most),
-            ]
-            guard cgroup.set(settings, optional: d + "/memory.swap.max") else { return nil }
-            // Any OOM ends the whole task.
-            _ = HostFile.write("1", to: d + "/memory.oom.group")
-            return cgroup
+                ], memoryFile: d + "/memory.max", swapFile: d + "/memory.swap.max", processesFile: d + "/pids.max")
         }
     }
 
-    private func set(_ settings: [(String, Int64)], optional: String) -> Bool {
+    private func makeDirectories() -> Bool {
         for directory in directories where mkdir(directory, 0o755) != 0 && errno != EEXIST {
             remove()
             return false
         }
-        for (file, amount) in settings where !HostFile.write("\(amount)", to: file) && file != optional {
-            remove()
-            return false
-        }
         return true
+    }
+
+    /// Sets the limits, before anything runs in it; where the host refuses that, it is removed.
+    func limit(_ memory: Int64, _ processes: Int64) -> Bool {
+        // Version 1 counts memory and swap together, and takes neither below nor above the other.
+        let swap = mechanism == .cgroup1 ? memory : 0
+        var isLimited = HostFile.write("\(memory)", to: memoryFile)
+        _ = HostFile.write("\(swap)", to: swapFile)
+        if !isLimited { isLimited = HostFile.write("\(memory)", to: memoryFile) }
+        // init counts too.
+        if isLimited, HostFile.write("\(processes + 1)", to: processesFile) { return true }
+        remove()
+        return false
     }
 
     /// Files in which a process enters itself. Version 2 has none that work from inside: see `attach`.
@@ -173,6 +180,14 @@ struct Cgroup: Sendable {
     /// - Returns: false while a process is still inside.
     @discardableResult
     func remove() -> Bool { directories.reduce(true) { (rmdir($1) == 0 || errno == ENOENT) && $0 } }
+
+    func removeWhenEmpty() async {
+        // The kernel takes a moment to let go of processes that are already reaped: a long one under load.
+        for attempt in 0..<300 {
+            if remove() { return }
+            try? await Task.sleep(for: .milliseconds(attempt < 200 ? 2 : 100))
+        }
+    }
 
     /// Removes what coordinators left behind that no longer live: every `alma-PID-…` whose PID is gone.
     static func sweep(_ host: CgroupHost) {

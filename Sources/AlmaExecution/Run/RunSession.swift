@@ -27,41 +27,32 @@ final class RunSession: Sendable {
         // Opened before the task can touch anything: a task could put a link in the place of a directory in its
         // workspace.
         let copyOut = try connections.copyOut.map { (path) throws(AlmaError) in try CopyTarget(path) }
-        let blank = try await host.blanks.take()
+        let shape = SandboxShape(plan)
+        let sandbox = try await host.sandboxes.take(shape)
         FaultPoint.reached("run.executor")
-        var cgroup: Cgroup?
         // All processes of the task are dead when the result is there; what else it held goes while the caller reads.
         defer {
             FaultPoint.reached("run.done")
-            host.leftovers.clear { [host, cgroup, takes = host.blanks.takes] in
-                await host.blanks.refill(after: takes)
-                await blank.executor.end()
-                FaultPoint.reached("run.tidying")
-                await Self.remove(cgroup)
-                FaultPoint.reached("run.tidied")
-                host.owners.give(blank.owner)
+            host.leftovers.clear { [host] in
+                await host.sandboxes.refill(shape)
+                await host.sandboxes.end(sandbox)
             }
         }
-        cgroup = Cgroup.make(
-            on: host.cgroups, name: "alma-\(getpid())-\(plan.id)", memory: plan.limits[.memory] ?? 0,
-            processes: plan.limits[.processes] ?? 0)
-        FaultPoint.reached("run.cgroup")
-        let filter = try host.filters.filter(
-            plan.profile.seccomp, network: plan.network, showsHostFiles: plan.showsHostFiles,
-            memoryIsSampled: cgroup == nil, kind: plan.filterKind)
-        // It builds while the workspace is opened.
-        try await blank.executor.prepare(plan, filter: filter, cgroup: cgroup)
-        let workspace = try await RunWorkspace.open(plan, host: host, owner: blank.owner)
+        let workspace: RunWorkspace
+        if let fresh = sandbox.workspace {
+            workspace = fresh
+        } else {
+            workspace = try await RunWorkspace.open(plan, host: host, owner: sandbox.owner)
+        }
         FaultPoint.reached("run.workspace")
         let outcome: Result<ToolResult, AlmaError>
         do throws(AlmaError) {
-            outcome = .success(
-                try await perform(blank, workspace: workspace, cgroup: cgroup, filter: filter, copyOut: copyOut))
+            outcome = .success(try await perform(sandbox, workspace: workspace, copyOut: copyOut))
         } catch {
             outcome = .failure(error)
         }
         if let hold = workspace.hold {
-            await blank.executor.endCompletely()
+            await sandbox.executor.endCompletely()
             FaultPoint.reached("run.releasing")
             await host.spawner.release(hold)
         }
@@ -69,27 +60,27 @@ final class RunSession: Sendable {
     }
 
     private func perform(
-        _ blank: BlankExecutor, workspace: RunWorkspace, cgroup: Cgroup?, filter: CompiledFilter, copyOut: CopyTarget?
+        _ sandbox: BuiltSandbox, workspace: RunWorkspace, copyOut: CopyTarget?
     ) async throws(AlmaError) -> ToolResult {
-        let mounts = try await openMounts(blank.owner)
+        let mounts = try await openMounts(sandbox.owner)
         defer { mounts.forEach { close($0) } }
         // What does not need the task's first process is done while it is made.
-        let isLimited =
-            cgroup?.limits(memory: plan.limits[.memory] ?? 0, processes: plan.limits[.processes] ?? 0) ?? false
+        let isLimited = try limit(sandbox.cgroup)
+        FaultPoint.reached("run.cgroup")
         let assignment = AssignmentMessage(
-            plan: plan, workspace: workspace, filter: filter, cgroup: cgroup, layers: host.requiredLayers(plan.profile))
+            plan: plan, workspace: workspace, filter: sandbox.filter, cgroup: sandbox.cgroup,
+            layers: host.requiredLayers(plan.profile))
         defer { assignment.closeDescriptors() }
-        let initPID = try await blank.executor.awaitPrepared()
+        let initPID = try await sandbox.executor.awaitPrepared()
         FaultPoint.reached("run.prepared")
-        control.started(blank.executor)
+        control.started(sandbox.executor)
         var facts = ResultBuilder.CgroupFacts()
-        if let cgroup, try Self.entered(cgroup, initPID), isLimited {
+        if let cgroup = sandbox.cgroup, try Self.entered(cgroup, initPID), isLimited {
             facts.memory = cgroup.mechanism
             facts.processes = cgroup.mechanism
         }
-        let (outcome, files) = try await run(
-            blank.executor, assignment, with: workspace.descriptors + mounts + assignment.cgroupDescriptors, cgroup,
-            facts, filter)
+        let descriptors = workspace.descriptors + mounts + assignment.cgroupDescriptors
+        let (outcome, files) = try await run(sandbox, assignment, with: descriptors, facts)
         var result = outcome
         guard let copyOut else { return result }
         // What the task did is known and stays in the result, also when there is no room for what it made.
@@ -99,6 +90,16 @@ final class RunSession: Sendable {
             result.errorCode = error.code
         }
         return result
+    }
+
+    /// - Returns: whether the kernel says that these are the limits.
+    private func limit(_ cgroup: Cgroup?) throws(AlmaError) -> Bool {
+        guard let cgroup else { return false }
+        let (memory, processes) = (plan.limits[.memory] ?? 0, plan.limits[.processes] ?? 0)
+        guard cgroup.limit(memory, processes) else {
+            throw AlmaError(.isolationUnavailable, "the cgroup of the task cannot be limited; run `alma doctor`")
+        }
+        return cgroup.limits(memory: memory, processes: processes)
     }
 
     private func openMounts(_ owner: SpawnerClient.Owner) async throws(AlmaError) -> [Int32] {
@@ -125,9 +126,10 @@ final class RunSession: Sendable {
     }
 
     private func run(
-        _ executor: ExecutorClient, _ assignment: AssignmentMessage, with descriptors: [Int32], _ cgroup: Cgroup?,
-        _ known: ResultBuilder.CgroupFacts, _ filter: CompiledFilter
+        _ sandbox: BuiltSandbox, _ assignment: AssignmentMessage, with descriptors: [Int32],
+        _ known: ResultBuilder.CgroupFacts
     ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
+        let executor = sandbox.executor
         var facts = known
         var stdout = OutputKeeper(limit: keptOutput)
         var stderr = OutputKeeper(limit: keptOutput)
@@ -143,12 +145,13 @@ final class RunSession: Sendable {
         await watchdog.value
         var report = try report(answer, printed: (stdout.total, stderr.total))
         report.layers = RunReport.layers(isolation)
-        if let cgroup {
+        if let cgroup = sandbox.cgroup {
             facts.outOfMemory = cgroup.outOfMemoryKills > 0
             facts.forksRefused = cgroup.refusedForks > 0
         }
         let result = ResultBuilder(
-            plan: plan, report: report, stdout: stdout, stderr: stderr, denials: filter.denials, cgroupFacts: facts
+            plan: plan, report: report, stdout: stdout, stderr: stderr, denials: sandbox.filter.denials,
+            cgroupFacts: facts
         ).build()
         return (result, report.files)
     }
@@ -237,15 +240,6 @@ final class RunSession: Sendable {
             report.stdoutBytes = printed.stdout
             report.stderrBytes = printed.stderr
             return report
-        }
-    }
-
-    private static func remove(_ cgroup: Cgroup?) async {
-        guard let cgroup else { return }
-        // The kernel takes a moment to let go of processes that are already reaped.
-        for _ in 0..<200 {
-            if cgroup.remove() { return }
-            try? await Task.sleep(for: .milliseconds(2))
         }
     }
 }

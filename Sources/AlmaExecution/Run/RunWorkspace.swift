@@ -29,22 +29,30 @@ final class RunWorkspace: Sendable {
         }
     }
 
+    static let none = RunWorkspace(comparison: "none", mount: nil)
+
+    /// - Throws: `isolation.unavailable`.
+    static func make(
+        _ fresh: SandboxShape.FreshWorkspace, by spawner: SpawnerClient, for owner: SpawnerClient.Owner
+    ) async throws(AlmaError) -> RunWorkspace {
+        do throws(SpawnerClient.Refused) {
+            let mount = try await spawner.make(bytes: fresh.bytes, files: fresh.files, for: owner)
+            return RunWorkspace(comparison: "fresh", mount: OwnedDescriptor(adopting: mount))
+        } catch {
+            throw EngineHost.unavailable("a workspace in memory cannot be made", error)
+        }
+    }
+
+    /// The directory that was given with the call, if any.
     /// - Throws: `workspace.not_found`, `workspace.unsafe`, `isolation.unavailable`.
     static func open(
         _ plan: RunPlan, host: EngineHost, owner: SpawnerClient.Owner
     ) async throws(AlmaError) -> RunWorkspace {
-        guard plan.task.usesWorkspace else { return RunWorkspace(comparison: "none", mount: nil) }
-        switch plan.call.workspace {
-        case .fresh:
-            let mount = try await host.makeWorkspace(
-                bytes: plan.limits[.workspace] ?? 0, files: plan.limits[.workspaceFiles] ?? 0, for: owner)
-            return RunWorkspace(comparison: "fresh", mount: OwnedDescriptor(adopting: mount))
-        case .directory(let path):
-            let opened = try await host.openWorkspace(path, protecting: plan.held, for: owner)
-            return RunWorkspace(
-                comparison: "given", mount: OwnedDescriptor(adopting: opened.mount), hold: opened.hold,
-                unheld: opened.unheld)
-        }
+        guard plan.task.usesWorkspace, case .directory(let path) = plan.call.workspace else { return none }
+        let opened = try await host.openWorkspace(path, protecting: plan.held, for: owner)
+        return RunWorkspace(
+            comparison: "given", mount: OwnedDescriptor(adopting: opened.mount), hold: opened.hold,
+            unheld: opened.unheld)
     }
 
     /// Copies what the task made to an existing directory: all of a fresh workspace, what changed in a given one.

@@ -22,10 +22,14 @@ struct Family: Sendable {
         var next = all.first { $0.pid == coordinator }
         while let found = next, line.count < Role.allCases.count {
             line.append(found)
-            let children = all.filter { $0.parent == found.pid }
-            // An executor that only waits has none itself.
-            next = children.first { child in all.contains { $0.parent == child.pid } } ?? children.first
+            // What only waits for its task has fewer below it; of several that wait, the youngest.
+            let children = all.filter { $0.parent == found.pid }.reversed()
+            next = children.max { Self.depth($0.pid, all) < Self.depth($1.pid, all) }
         }
+    }
+
+    private static func depth(_ pid: pid_t, _ all: [Process]) -> Int {
+        1 + (all.filter { $0.parent == pid }.map { depth($0.pid, all) }.max() ?? 0)
     }
 
     func pid(of role: Role) -> pid_t? { role.rawValue < line.count ? line[role.rawValue].pid : nil }

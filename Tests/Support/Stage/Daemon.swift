@@ -151,6 +151,13 @@ final class Daemon: Sendable {
     var pid: pid_t { running.pid }
     var socket: String { stage.root + "/alma.sock" }
 
+    /// Nothing of any run is left: there are the spawner, and two processes and a cgroup of each sandbox that waits.
+    var isAtRest: Bool {
+        let processes = ProcessTable.descendants(of: pid).count
+        let cgroups = Set(Cgroups.of(pid).map { URL(fileURLWithPath: $0).lastPathComponent }).count
+        return processes % 2 == 1 && processes <= 1 + 2 * 16 && (cgroups == 0 || processes == 1 + 2 * cgroups)
+    }
+
     /// Returns when clients may connect.
     init(
         _ stage: Stage, _ arguments: [String] = [], error: StreamEnd = .pipe, program: String = Programs.alma,

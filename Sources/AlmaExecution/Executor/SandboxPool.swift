@@ -1,0 +1,223 @@
+import AlmaModel
+import AlmaPolicy
+import AlmaSeccomp
+import Glibc
+
+/// What is settled about a sandbox before its task is known. Runs of one shape can take each other's sandboxes.
+struct SandboxShape: Hashable, Sendable {
+    private let seccompOrigin: String
+    private let seccompSHA256: String
+    let views: [SandboxProfile.Mount]
+    let network: NetworkMode
+    let showsHostFiles: Bool
+    let filterKind: SeccompCompiler.Kind
+    let temporaryBytes: Int64
+    let temporaryFiles: Int64
+    /// Of a fresh workspace; nil = the task has none, or one that is given with it.
+    let workspace: FreshWorkspace?
+    private let seccomp: Unhashed<SeccompProfile>
+    /// To find out at once whether the host's cgroups can limit anything; a run sets its own.
+    private let limits: Unhashed<Limits>
+
+    struct FreshWorkspace: Hashable, Sendable {
+        var bytes: Int64
+        var files: Int64
+    }
+
+    /// Told apart by other fields.
+    private struct Unhashed<Value: Sendable>: Hashable, Sendable {
+        var value: Value
+        static func == (_: Self, _: Self) -> Bool { true }
+        func hash(into hasher: inout Hasher) {}
+    }
+
+    init(_ plan: RunPlan) {
+        seccompOrigin = plan.profile.seccomp.origin
+        seccompSHA256 = plan.profile.seccomp.sha256
+        views = plan.profile.mounts
+        network = plan.network
+        showsHostFiles = plan.showsHostFiles
+        filterKind = plan.filterKind
+        temporaryBytes = plan.limits[.tmp] ?? 0
+        temporaryFiles = plan.limits[.workspaceFiles] ?? 0
+        workspace =
+            plan.task.usesWorkspace && plan.call.workspace == .fresh
+            ? FreshWorkspace(bytes: plan.limits[.workspace] ?? 0, files: plan.limits[.workspaceFiles] ?? 0) : nil
+        seccomp = Unhashed(value: plan.profile.seccomp)
+        limits = Unhashed(value: plan.limits)
+    }
+
+    func filter(_ filters: CompiledFilterCache, memoryIsSampled: Bool) throws(AlmaError) -> CompiledFilter {
+        try filters.filter(
+            seccomp.value, network: network, showsHostFiles: showsHostFiles, memoryIsSampled: memoryIsSampled,
+            kind: filterKind)
+    }
+
+    func makeCgroup(on host: CgroupHost, name: String) -> Cgroup? {
+        Cgroup.make(
+            on: host, name: name, memory: limits.value[.memory] ?? 0, processes: limits.value[.processes] ?? 0)
+    }
+}
+
+/// A sandbox that is built, or being built, and waits for its one task.
+struct BuiltSandbox: Sendable {
+    let executor: ExecutorClient
+    /// Who its task will be outside.
+    let owner: SpawnerClient.Owner
+    let cgroup: Cgroup?
+    let filter: CompiledFilter
+    /// nil when the shape has no fresh one.
+    let workspace: RunWorkspace?
+}
+
+/// Builds sandboxes, and may keep some ready: of each shape as many as were lately asked for at a time, until none was
+/// asked for in a while.
+actor SandboxPool {
+    private struct Shelf {
+        var ready: [BuiltSandbox] = []
+        var building: [Task<BuiltSandbox?, Never>] = []
+        /// How many are to be kept ready.
+        var wanted = 1
+        var lastTaken = ContinuousClock.now
+    }
+
+    private let spawner: SpawnerClient
+    private let owners: OwnerPool
+    private let cgroups: CgroupHost
+    private let filters: CompiledFilterCache
+    private let keeps: Bool
+    private let idle: Duration
+    private var shelves: [SandboxShape: Shelf] = [:]
+    private var isClosed = false
+
+    /// Ready ones of one shape, and of all: some 3 MiB each.
+    private static let most = (ofShape: 8, ofAll: 16)
+
+    /// - Parameters:
+    ///   - keeps: whether any are kept.
+    ///   - idle: after how long without a run of their shape they end.
+    init(
+        spawner: SpawnerClient, owners: OwnerPool, cgroups: CgroupHost, keeps: Bool, idle: Duration = .seconds(60)
+    ) {
+        self.spawner = spawner
+        self.owners = owners
+        self.cgroups = cgroups
+        self.keeps = keeps
+        self.idle = idle
+        filters = CompiledFilterCache()
+    }
+
+    /// Those that wait for a run of this shape.
+    func ready(_ shape: SandboxShape) -> [BuiltSandbox] { shelves[shape]?.ready ?? [] }
+
+    /// One that is ready or will soon be, else a new one that is being built. Whoever takes it ends it, in any case.
+    /// - Throws: `isolation.unavailable`, `policy.invalid`.
+    func take(_ shape: SandboxShape) async throws(AlmaError) -> BuiltSandbox {
+        guard keeps, !isClosed else { return try await start(shape) }
+        let isNew = shelves[shape] == nil
+        shelves[shape, default: Shelf()].lastTaken = .now
+        if isNew { expire(shape) }
+        if !isNew, let shelf = shelves[shape], shelf.ready.isEmpty {
+            shelves[shape]?.wanted = min(shelf.wanted + 1, Self.most.ofShape)
+        }
+        while let sandbox = await takeKept(shape) {
+            if !sandbox.executor.hasEnded { return sandbox }
+            await end(sandbox)
+        }
+        return try await start(shape)
+    }
+
+    private func takeKept(_ shape: SandboxShape) async -> BuiltSandbox? {
+        if let sandbox = shelves[shape]?.ready.popLast() { return sandbox }
+        guard let building = shelves[shape]?.building.popLast() else { return nil }
+        return await building.value
+    }
+
+    /// Builds as many of this shape as are to be kept ready, one after the other.
+    func refill(_ shape: SandboxShape) async {
+        while keeps, !isClosed, let shelf = shelves[shape], shelf.ready.count + shelf.building.count < shelf.wanted,
+            shelves.values.reduce(0, { $0 + $1.ready.count + $1.building.count }) < Self.most.ofAll
+        {
+            // What fails now is said to the run that asks for one.
+            let building = Task { await self.build(shape) }
+            shelves[shape]?.building.append(building)
+            let sandbox = await building.value
+            // Else a run took it, or `close` sees to its end.
+            guard let place = shelves[shape]?.building.firstIndex(of: building) else { continue }
+            shelves[shape]?.building.remove(at: place)
+            guard let sandbox else { return }
+            shelves[shape]?.ready.append(sandbox)
+        }
+    }
+
+    /// - Returns: nil when it is not as good as it can be here.
+    private func build(_ shape: SandboxShape) async -> BuiltSandbox? {
+        guard let sandbox = try? await start(shape) else { return nil }
+        let hasItsCgroup = sandbox.cgroup != nil || cgroups == .none
+        if hasItsCgroup, (try? await sandbox.executor.awaitPrepared()) != nil { return sandbox }
+        await end(sandbox)
+        return nil
+    }
+
+    /// Has one built; returns while it is being built.
+    private func start(_ shape: SandboxShape) async throws(AlmaError) -> BuiltSandbox {
+        let owner = owners.take()
+        let executor: ExecutorClient
+        do throws(AlmaError) { executor = try await ExecutorClient.spawn(by: spawner, as: owner) } catch {
+            owners.give(owner)
+            throw error
+        }
+        let cgroup = shape.makeCgroup(on: cgroups, name: "alma-\(getpid())-\(RunID.make())")
+        do throws(AlmaError) {
+            let filter = try shape.filter(filters, memoryIsSampled: cgroup == nil)
+            try await executor.prepare(shape, filter: filter, cgroup: cgroup)
+            var workspace: RunWorkspace?
+            // While it is being built.
+            if let fresh = shape.workspace {
+                workspace = try await RunWorkspace.make(fresh, by: spawner, for: owner)
+            }
+            return BuiltSandbox(executor: executor, owner: owner, cgroup: cgroup, filter: filter, workspace: workspace)
+        } catch {
+            await end(executor, owner, cgroup)
+            throw error
+        }
+    }
+
+    /// Ends a sandbox with its task, whatever state they are in; returns when nothing of them is left.
+    func end(_ sandbox: BuiltSandbox) async { await end(sandbox.executor, sandbox.owner, sandbox.cgroup) }
+
+    private func end(_ executor: ExecutorClient, _ owner: SpawnerClient.Owner, _ cgroup: Cgroup?) async {
+        await executor.end()
+        FaultPoint.reached("run.tidying")
+        await cgroup?.removeWhenEmpty()
+        FaultPoint.reached("run.tidied")
+        owners.give(owner)
+    }
+
+    /// Ends what waits when no run of its shape came for a while.
+    private func expire(_ shape: SandboxShape) {
+        // Awaited by nobody: it ends with the shelf.
+        Task {
+            while let left = self.left(shape) {
+                guard left > .zero else { return await self.clear(shape) }
+                try? await Task.sleep(for: left)
+            }
+        }
+    }
+
+    private func left(_ shape: SandboxShape) -> Duration? {
+        shelves[shape].map { $0.lastTaken + idle - .now }
+    }
+
+    private func clear(_ shape: SandboxShape) async {
+        guard let shelf = shelves.removeValue(forKey: shape) else { return }
+        for sandbox in shelf.ready { await end(sandbox) }
+        for building in shelf.building { if let sandbox = await building.value { await end(sandbox) } }
+    }
+
+    /// Ends all that wait; none are kept any more.
+    func close() async {
+        isClosed = true
+        for shape in Array(shelves.keys) { await clear(shape) }
+    }
+}

@@ -1,0 +1,173 @@
+import AlmaModel
+import AlmaPolicy
+import AlmaSeccomp
+import Foundation
+import Testing
+
+@testable import AlmaExecution
+
+@Suite("Sandboxes that wait", .confined, .timeLimit(.minutes(5)))
+struct SandboxPoolTests {
+    private static let call = ToolCall(tool: "shell", input: ["command": "id -u; ls -A; ls /proc | grep -c '^[0-9]'"])
+
+    /// Executors of an engine's spawner, told by who their parent is.
+    private func executors(of spawner: HostProcess) -> [HostProcess] {
+        HostProcess.all.filter { $0.parent == spawner && $0["State"]?.first != "Z" }
+    }
+
+    private func spawners() -> Set<HostProcess> {
+        Set(HostProcess.all.filter { $0["PPid"] == "\(getpid())" && $0.commandLine.contains("alma-executor") })
+    }
+
+    private func makeEngine(home: HostDirectory) -> Engine {
+        Engine(
+            EngineConfiguration(
+                home: home.path, executor: Host.program("alma-executor"), guarded: [], keepsSandboxes: true))
+    }
+
+    @Test("are the next runs', whoever has one sees nothing of another, and none survives the engine")
+    func taken() async throws {
+        let engine = makeEngine(home: try HostDirectory())
+        var results: [ToolResult] = []
+        for _ in 0..<5 { results.append(try await Sandbox.run(Self.call, engine: engine)) }
+        for result in results {
+            // Its own four processes at most: init, the shell, ls and grep.
+            #expect(try (Int(result.printed.lines.last ?? "") ?? 99) <= 4)
+            #expect(try result.printed.lines.first == "1000")
+            #expect(result.isolation.layers == results[0].isolation.layers)
+        }
+        let spawner = try #require(spawners().max { $0.pid < $1.pid })
+        #expect(await Host.eventually { executors(of: spawner).count <= 8 })
+        await engine.close()
+        #expect(await Host.eventually { executors(of: spawner).isEmpty })
+    }
+
+    @Test("keep to what each call asks for, as fresh ones do")
+    func limits() async throws {
+        let engine = makeEngine(home: try HostDirectory())
+        let asked: [(LimitKey, Int64, String, String)] = [
+            (.openFiles, 77, "ulimit -n", "77"), (.fileSize, 3 << 20, "ulimit -f", "\((3 << 20) / 512)"),
+            (.cpu, 7000, "ulimit -t", "8"),
+            (.tmp, 3 << 20, "df -B1 --output=size /tmp | tail -1 | tr -d ' '", "\(3 << 20)"),
+            (.workspace, 5 << 20, "df -B1 --output=size /workspace | tail -1 | tr -d ' '", "\(5 << 20)"),
+        ]
+        for (key, amount, command, shown) in asked {
+            for amount in [nil, amount, nil] {
+                var call = ToolCall(tool: "shell", input: ["command": .string(command)])
+                if let amount { call.limits[key] = amount }
+                let printed = try await Sandbox.run(call, engine: engine).printed
+                #expect((printed == shown) == (amount != nil), "\(command): \(printed)")
+            }
+        }
+        var call = ToolCall(tool: "python", input: ["code": "x = bytearray(200 << 20); print('had')"])
+        for (memory, isEnough) in [(nil, true), (64 << 20, false), (nil, true), (1 << 30, true)] as [(Int64?, Bool)] {
+            call.limits[.memory] = memory
+            let result = try await Sandbox.run(call, engine: engine)
+            #expect((result.status == .ok) == isEnough && (result.limit == .memory) == !isEnough, "\(result)")
+        }
+        await engine.close()
+    }
+
+    @Test("that was killed meanwhile is not used")
+    func killed() async throws {
+        try await withPool { pool, shape in
+            await pool.end(try await pool.take(shape))
+            await pool.refill(shape)
+            let waiting = try #require(await pool.ready(shape).first)
+            waiting.executor.kill()
+            #expect(await Host.eventually { waiting.executor.hasEnded })
+            let fresh = try await pool.take(shape)
+            #expect(fresh.executor !== waiting.executor && !fresh.executor.hasEnded)
+            await pool.end(fresh)
+        }
+    }
+
+    @Test("that is still being built is the next run's, and nothing of it is left behind")
+    func beingBuilt() async throws {
+        try await withPool { pool, shape in
+            await pool.end(try await pool.take(shape))
+            async let refilled: Void = pool.refill(shape)
+            let first = try await pool.take(shape)
+            #expect(!first.executor.hasEnded)
+            await pool.end(first)
+            await refilled
+        }
+    }
+
+    @Test("become more when runs come faster than they are built, up to a bound")
+    func demand() async throws {
+        try await withPool { pool, shape in
+            await pool.end(try await pool.take(shape))
+            await pool.refill(shape)
+            #expect(await pool.ready(shape).count == 1)
+            for _ in 0..<12 {
+                for _ in await pool.ready(shape) { await pool.end(try await pool.take(shape)) }
+                await pool.end(try await pool.take(shape))
+            }
+            await pool.refill(shape)
+            #expect(await pool.ready(shape).count == 8)
+        }
+    }
+
+    @Test("are for runs of the same shape only")
+    func shapes() async throws {
+        let plain = try shape(Self.call)
+        var call = Self.call
+        call.limits[.wall] = 1234
+        #expect(try shape(call) == plain)
+        call.limits[.tmp] = 1 << 20
+        #expect(try shape(call) != plain)
+        call = Self.call
+        call.limits[.workspace] = 1 << 20
+        #expect(try shape(call) != plain)
+        call = Self.call
+        call.network = .loopback
+        #expect(try shape(call) != plain)
+        call = Self.call
+        call.workspace = .directory("/tmp")
+        #expect(try shape(call) != plain)
+        #expect(try shape(ToolCall(tool: "calculator", input: ["expression": "1"])) != plain)
+    }
+
+    @Test("end when no run comes, and the next one gets a new one")
+    func idle() async throws {
+        try await withPool(idle: .milliseconds(20)) { pool, shape in
+            await pool.end(try await pool.take(shape))
+            await pool.refill(shape)
+            while await !pool.ready(shape).isEmpty { await Task.yield() }
+            let fresh = try await pool.take(shape)
+            #expect(!fresh.executor.hasEnded)
+            await pool.end(fresh)
+        }
+    }
+
+    @Test("are none when none are to be kept, nor after the end")
+    func off() async throws {
+        for keeps in [false, true] {
+            try await withPool(keeps: keeps) { pool, shape in
+                await pool.end(try await pool.take(shape))
+                if keeps { await pool.close() }
+                await pool.refill(shape)
+                #expect(await pool.ready(shape).isEmpty)
+            }
+        }
+    }
+
+    private func shape(_ call: ToolCall) throws -> SandboxShape {
+        let tool = try RunPlan.check(call, .builtIn)
+        let decision = Decision(effect: .allow, rules: [], reason: "", profile: tool.description.profile)
+        let order = try RunOrder(id: "id", call: call, policy: Sandbox.policy.get(), decision: decision)
+        return SandboxShape(try RunPlan(order, tool: tool))
+    }
+
+    private func withPool(
+        idle: Duration = .seconds(60), keeps: Bool = true, _ body: (SandboxPool, SandboxShape) async throws -> Void
+    ) async throws {
+        let spawner = try await SpawnerClient.start(executor: Host.program("alma-executor"))
+        let owners = OwnerPool(isPrivileged: Host.isRoot)
+        let pool = SandboxPool(spawner: spawner, owners: owners, cgroups: .find(), keeps: keeps, idle: idle)
+        try await body(pool, try shape(Self.call))
+        await pool.close()
+        await spawner.close()
+    }
+}
