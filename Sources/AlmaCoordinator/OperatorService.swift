@@ -11,6 +11,7 @@ public struct CoordinatorStatus: Sendable {
     public var running: Int
     public var waiting: Int
     public var mostRunning: Int
+    public var readySandboxes: Int
     public var pendingApprovals: Int
     public var tools: [ToolStatistics]
 }
@@ -25,7 +26,7 @@ extension Coordinator {
         return CoordinatorStatus(
             uptime: .now - started, policyName: policy.name, policySHA256: policy.sha256, isolation: isolation,
             running: counts.running, waiting: counts.waiting, mostRunning: settings.executors,
-            pendingApprovals: await approvals.count, tools: statistics.all)
+            readySandboxes: await engine.readySandboxes, pendingApprovals: await approvals.count, tools: statistics.all)
     }
 
     /// The policy in force.

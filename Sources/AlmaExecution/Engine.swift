@@ -105,6 +105,8 @@ public final class Engine: ToolEngine {
         return result
     }
 
+    public var readySandboxes: Int { get async { await starter.readySandboxes } }
+
     public func close() async {
         await starter.close()
     }
@@ -141,6 +143,13 @@ actor EngineStarter {
             }
         }
         return try await start()
+    }
+
+    var readySandboxes: Int {
+        get async {
+            guard !isClosed, let host = try? await starting?.value.get() else { return 0 }
+            return await host.sandboxes.ready
+        }
     }
 
     private func start() async throws(AlmaError) -> EngineHost {

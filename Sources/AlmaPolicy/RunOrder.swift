@@ -38,6 +38,9 @@ public protocol ToolEngine: Sendable {
     ///   Everything later is a result.
     func run(_ order: RunOrder, connections: RunConnections) async throws(AlmaError) -> ToolResult
 
+    /// How many finished sandboxes wait for a task.
+    var readySandboxes: Int { get async }
+
     /// Ends every task and returns when all their processes are gone.
     func close() async
 }

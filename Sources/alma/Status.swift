@@ -41,6 +41,7 @@ struct Status: Verb {
             "socket      \(socket)",
             "policy      \(policy?["name"]?.string ?? "?") \(policy?["sha256"]?.string?.prefix(12) ?? "")",
             "running     \(number(executors?["busy"])) of \(number(executors?["max"]))",
+            "ready       \(number(executors?["warm"])) sandboxes",
             "waiting     \(number(queue?["waiting"])), of these \(number(queue?["approvals"])) for approval",
         ]
         let tools = info["tools"]?.array ?? []

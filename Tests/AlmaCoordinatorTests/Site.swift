@@ -137,6 +137,7 @@ private struct PureEngine: ToolEngine {
     func run(_ order: RunOrder, connections: RunConnections) async throws(AlmaError) -> ToolResult {
         try await engine.run(order, connections: connections)
     }
+    var readySandboxes: Int { get async { await engine.readySandboxes } }
     func close() async { await engine.close() }
 }
 

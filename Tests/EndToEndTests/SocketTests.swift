@@ -18,6 +18,10 @@ struct SocketTests {
             #expect(info["isolation"][layer] == "active", "\(layer)")
         }
         for count in ["warm", "busy", "max"] { #expect(info["executors"][count].number != nil, "\(count)") }
+        // After a run the next one's sandbox is made.
+        let client = try daemon.connect()
+        _ = try await client.tool("shell", ["argv": ["true"]])
+        while try await client.call("system.info")["executors"]["warm"].number == 0 { await Task.yield() }
         #expect(try FileManager.default.attributesOfItem(atPath: daemon.socket)[.posixPermissions] as? Int == 0o600)
         await daemon.stop()
     }

@@ -107,6 +107,9 @@ actor SandboxPool {
         filters = CompiledFilterCache()
     }
 
+    /// How many wait.
+    var ready: Int { shelves.values.reduce(0) { $0 + $1.ready.count } }
+
     /// Those that wait for a run of this shape.
     func ready(_ shape: SandboxShape) -> [BuiltSandbox] { shelves[shape]?.ready ?? [] }
 

@@ -130,7 +130,7 @@ extension CoordinatorStatus {
             "name": "alma", "version": .string(version), "protocol": 1, "pid": JSON(getpid()),
             "uptime_s": .number((uptime / .milliseconds(1)).rounded() / 1000),
             "policy": ["name": .string(policyName), "sha256": .string(policySHA256)], "isolation": isolation.json,
-            "executors": ["warm": 0, "busy": JSON(running), "max": JSON(mostRunning)],
+            "executors": ["warm": JSON(readySandboxes), "busy": JSON(running), "max": JSON(mostRunning)],
             "queue": ["waiting": JSON(waiting), "approvals": JSON(pendingApprovals)],
             "tools": .array(tools.map(\.json)),
         ]

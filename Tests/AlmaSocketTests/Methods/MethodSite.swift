@@ -99,6 +99,7 @@ final class EchoEngine: ToolEngine {
     }
 
     func fingerprint(_ call: ToolCall) -> String? { nil }
+    let readySandboxes = 0
 
     func run(_ order: RunOrder, connections: RunConnections) async throws(AlmaError) -> ToolResult {
         try await connections.beforeStart?()
