@@ -131,7 +131,8 @@ actor SandboxPool {
     }
 
     private func takeKept(_ shape: SandboxShape) async -> BuiltSandbox? {
-        if let sandbox = shelves[shape]?.ready.popLast() { return sandbox }
+        // The oldest first: a mount that the host changes is seen by those built later.
+        if shelves[shape]?.ready.isEmpty == false { return shelves[shape]?.ready.removeFirst() }
         guard let building = shelves[shape]?.building.popLast() else { return nil }
         return await building.value
     }
