@@ -89,6 +89,7 @@ ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, s
     size_t capacity = *count;
 
     *count = 0;
+    last_sender = -1;
     if (received < 0)
         return -1;
     for (struct cmsghdr *header = CMSG_FIRSTHDR(&message); header != NULL;

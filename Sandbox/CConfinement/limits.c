@@ -1,6 +1,7 @@
 /* Limits that each process carries; those of the whole tree are the executor's and the cgroup's. */
 #include "confinement.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -31,7 +32,10 @@ static int limit(int resource, uint64_t soft, uint64_t hard)
 
 int alma_limit_descriptors(pid_t pid, uint64_t most)
 {
-    return alma_left_out(ALMA_LAYER_LIMITS) ? 0 : limit_of(pid, RLIMIT_NOFILE, most, most);
+    if (alma_left_out(ALMA_LAYER_LIMITS))
+        return 0;
+    errno = ESRCH; /* 0 would be this process, and the tool without a limit */
+    return pid <= 0 ? -1 : limit_of(pid, RLIMIT_NOFILE, most, most);
 }
 
 /* The first to go when memory runs out; anybody may raise this value. */

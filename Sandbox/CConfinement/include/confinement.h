@@ -213,7 +213,7 @@ int alma_landlock_restrict(const struct alma_rule *rules, size_t count, int scop
 
 /* All but the one on descriptors. */
 int alma_apply_limits(const struct alma_tool *tool);
-/* That one, of another process or (pid 0) of this one. */
+/* That one, of another process. */
 int alma_limit_descriptors(pid_t pid, uint64_t most);
 
 /* Installs the filter on this process. With want_listener returns its descriptor, else 0. */
@@ -242,7 +242,8 @@ ssize_t alma_send(int socket, const void *bytes, size_t length, const int *descr
 /* Up to 16 descriptors arrive close-on-exec in `descriptors`; further ones are closed. */
 ssize_t alma_receive(int socket, void *bytes, size_t length, int *descriptors, size_t *count,
                      int flags);
-/* Who sent the last message that came by a socket with SO_PASSCRED: its pid as seen here. */
+/* Who sent the last message that came by a socket with SO_PASSCRED: its pid as seen here,
+ * or -1 when the message did not say. */
 pid_t alma_last_sender(void);
 /* Only a handle: neither readable nor writable. */
 int alma_open_path(const char *path);
