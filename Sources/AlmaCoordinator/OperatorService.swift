@@ -61,10 +61,11 @@ extension Coordinator {
         }
     }
 
-    /// Runs a trivial task that nobody asked for, so that `status` knows what the kernel gives.
+    /// Runs a trivial task that nobody asked for, so that `status` knows what the kernel gives, and the first call
+    /// finds a sandbox ready.
     /// - Throws: `isolation.unavailable` when this host cannot run any.
     public func rehearse() async throws(AlmaError) {
-        let call = ToolCall(tool: "calculator", input: ["expression": "1"])
+        let call = ToolCall(tool: "shell", input: ["argv": ["true"]])
         isolation = try await engine.runUndecided(call, policies.current).isolation
     }
 

@@ -11,8 +11,8 @@ final class ExecutorClient: Sendable {
     static let prepareID = RequestID.integer(1)
     static let assignID = RequestID.integer(2)
 
-    /// Seconds for building a sandbox, which takes milliseconds.
-    private static let patience = 20.0
+    /// Seconds for building a sandbox, and again for confining the task in it; each takes milliseconds.
+    static let patience = 20.0
 
     private let channel: ExecutorChannel
     private let pidfd: OwnedDescriptor

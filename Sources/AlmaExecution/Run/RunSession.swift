@@ -181,7 +181,9 @@ final class RunSession: Sendable {
                 budget -= Int64(chunk.bytes.count)
                 if chunk.stream == .stdout { stdout.append(chunk.bytes) } else { stderr.append(chunk.bytes) }
                 await control.whileClientIsSlow { await connections.output?(chunk) }
-            case .notification("confined", let params): isolation = isolation ?? params["isolation"]
+            case .notification("confined", let params):
+                isolation = isolation ?? params["isolation"]
+                control.tookItsTask()
             case .notification: continue
             case .response(ExecutorClient.assignID, _), .failure(ExecutorClient.assignID, _):
                 answer = message
@@ -219,12 +221,18 @@ final class RunSession: Sendable {
     private static let grace = 10.0
 
     private func watch(_ executor: ExecutorClient) async {
-        var left = Double(plan.limits[.wall] ?? 0) / 1000 + Self.grace
+        var left = ExecutorClient.patience
+        var isTaken = false
         while left > 0 {
             let slice = control.isCancelled ? min(left, 2) : min(left, 1)
             guard (try? await Task.sleep(for: .seconds(slice))) != nil else { return }
             if control.isCancelled { break }
-            if !control.isClientSlow { left -= slice }
+            if !isTaken, control.isTaken {
+                isTaken = true
+                left = Double(plan.limits[.wall] ?? 0) / 1000 + Self.grace
+            } else if !control.isClientSlow {
+                left -= slice
+            }
         }
         if control.isCancelled { guard (try? await Task.sleep(for: .seconds(2))) != nil else { return } }
         executor.kill()
@@ -249,6 +257,7 @@ final class RunControl: Sendable {
     private struct State {
         var executor: ExecutorClient?
         var isCancelled = false
+        var isTaken = false
         var isClientSlow = false
     }
 
@@ -256,7 +265,11 @@ final class RunControl: Sendable {
 
     var executor: ExecutorClient? { state.withLock { $0.executor } }
     var isCancelled: Bool { state.withLock { $0.isCancelled } }
+    /// Whether the executor has said that the task is confined and goes.
+    var isTaken: Bool { state.withLock { $0.isTaken } }
     var isClientSlow: Bool { state.withLock { $0.isClientSlow } }
+
+    func tookItsTask() { state.withLock { $0.isTaken = true } }
 
     func started(_ executor: ExecutorClient) {
         let isCancelled = state.withLock { state in

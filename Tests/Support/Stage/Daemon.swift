@@ -151,11 +151,20 @@ final class Daemon: Sendable {
     var pid: pid_t { running.pid }
     var socket: String { stage.root + "/alma.sock" }
 
-    /// Nothing of any run is left: there are the spawner, and two processes and a cgroup of each sandbox that waits.
-    var isAtRest: Bool {
-        let processes = ProcessTable.descendants(of: pid).count
-        let cgroups = Set(Cgroups.of(pid).map { URL(fileURLWithPath: $0).lastPathComponent }).count
-        return processes % 2 == 1 && processes <= 1 + 2 * 16 && (cgroups == 0 || processes == 1 + 2 * cgroups)
+    /// Waits until nothing of any run is left but the spawner and, of each sandbox that is ready, its two processes and
+    /// its cgroup, where there are any.
+    /// - Parameter least: so many sandboxes must be ready.
+    /// - Returns: how many sandboxes are ready; nil when it does not come to that within ten seconds.
+    func rests(_ client: LineClient, ready least: Int = 0) async throws -> Int? {
+        let deadline = ContinuousClock.now + .seconds(10)
+        while ContinuousClock.now < deadline {
+            let ready = Int(try await client.call("system.info")["executors"]["warm"].number ?? -1)
+            let processes = ProcessTable.descendants(of: pid).count
+            let cgroups = Set(Cgroups.of(pid).map { URL(fileURLWithPath: $0).lastPathComponent }).count
+            if ready >= least, processes == 1 + 2 * ready, [0, ready].contains(cgroups) { return ready }
+            await Task.yield()
+        }
+        return nil
     }
 
     /// Returns when clients may connect.
