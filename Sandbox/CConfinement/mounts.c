@@ -160,15 +160,18 @@ int alma_attach_mount(int mount, const char *target)
     return move_mount(mount, "", AT_FDCWD, target, MOVE_MOUNT_F_EMPTY_PATH);
 }
 
-int alma_place_script(const char *name, const void *bytes, size_t length)
+/* Opened through another mount of the same files, which stays writable when the root is sealed. */
+int alma_open_script(const char *name)
 {
-    char path[300];
+    int fd, tree;
 
-    if (strchr(name, '/') != NULL || name[0] == 0 || strlen(name) > 255 ||
-        strcmp(name, "..") == 0 || strcmp(name, ".") == 0) {
-        errno = EINVAL;
+    errno = EINVAL;
+    if (strchr(name, '/') != NULL || name[0] == 0 || strlen(name) > 255)
         return -1;
-    }
-    snprintf(path, sizeof path, "/run/alma/%s", name);
-    return alma_write_text(path, bytes, length, 0555);
+    tree = open_tree(AT_FDCWD, "/run/alma", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0)
+        return -1;
+    fd = openat(tree, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0555);
+    alma_close_keeping_errno(tree);
+    return fd;
 }

@@ -1,8 +1,43 @@
 import AlmaModel
 import AlmaWire
 
-/// What `assign` asks for, checked. Its descriptors come with the message: workspace, mounts, cgroup files, in this
-/// order.
+/// What `arm` asks for, checked: all that is settled about a task's sandbox before the task itself is told. Its
+/// descriptors come with the message: workspace, mounts, in this order.
+struct Arming {
+    var hasWorkspace: Bool
+    /// Paths in the workspace that mounts keep from the task.
+    var held: [String]
+    var mountTargets: [String]
+    /// The name of the file in /run/alma that `assign` fills.
+    var script: String?
+    var denyTCP: Bool
+    var cpu: Int64
+    var openFiles: Int64
+    var fileSize: Int64
+    var processes: Int64
+
+    var descriptorCount: Int { (hasWorkspace ? 1 : 0) + mountTargets.count }
+
+    init(_ params: JSON) throws(RPCError) {
+        guard let hasWorkspace = params["workspace"]?.bool, let held = Assignment.strings(params["hold"]),
+            let mountTargets = Assignment.strings(params["mounts"]), let denyTCP = params["deny_tcp"]?.bool,
+            let cpu = Self.amount(params, "cpu"), let openFiles = Self.amount(params, "open_files"),
+            let fileSize = Self.amount(params, "file_size"), let processes = Self.amount(params, "processes")
+        else { throw RPCError(code: -32602, message: "arm lacks a field or has one of the wrong type") }
+        self.hasWorkspace = hasWorkspace
+        self.held = held
+        self.mountTargets = mountTargets
+        script = params["script"]?.string
+        self.denyTCP = denyTCP
+        (self.cpu, self.openFiles, self.fileSize, self.processes) = (cpu, openFiles, fileSize, processes)
+    }
+
+    private static func amount(_ params: JSON, _ name: String) -> Int64? {
+        params["limits"]?[name]?.integer.flatMap { $0 >= 0 ? $0 : nil }
+    }
+}
+
+/// What `assign` asks for, checked. The cgroup's files come with the message as descriptors.
 struct Assignment {
     enum Work {
         case program(String, arguments: [String])
@@ -23,44 +58,33 @@ struct Assignment {
     var work: Work
     var environment: [String]
     var limits: Limits
-    var hasWorkspace: Bool
-    /// Paths in the workspace that the task may not change.
+    /// Paths in the workspace that an operation may not change.
     var protected: [String]
     /// Paths in the workspace of which is told what lies there in the end.
     var reported: [String]
-    var mountTargets: [String]
     var cgroupFiles: [String]
-    var script: (name: String, contents: [UInt8])?
+    /// For the file that was named before.
+    var script: [UInt8]?
     var comparison: Comparison
     var required: Set<Layer>
     /// errno answers to reported system calls by number, where it is not EPERM.
     var refusals: [Int32: Int32]
-    var denyTCP: Bool
-    var memoryIsSampled: Bool
-
-    var descriptorCount: Int { (hasWorkspace ? 1 : 0) + mountTargets.count + cgroupFiles.count }
 
     init(_ params: JSON) throws(RPCError) {
-        guard let environment = Self.strings(params["env"]), let hasWorkspace = params["workspace"]?.bool,
+        guard let environment = Self.strings(params["env"]),
             let protected = Self.strings(params["protect"]), let reported = Self.strings(params["report"]),
-            let mountTargets = Self.strings(params["mounts"]),
             let cgroupFiles = Self.strings(params["cgroup"]),
             let comparison = params["compare"]?.string.flatMap(Comparison.init),
-            let required = Self.strings(params["required"]), let refusals = params["refusals"]?.members,
-            let denyTCP = params["deny_tcp"]?.bool, let sampled = params["memory_sampled"]?.bool
+            let required = Self.strings(params["required"]), let refusals = params["refusals"]?.members
         else { throw RPCError(code: -32602, message: "assign lacks a field or has one of the wrong type") }
         work = try Self.work(params)
         limits = try Self.limits(params["limits"])
         self.environment = environment
-        self.hasWorkspace = hasWorkspace
         self.protected = protected
         self.reported = reported
-        self.mountTargets = mountTargets
         self.cgroupFiles = cgroupFiles
         self.comparison = comparison
         self.required = Set(required.compactMap(Layer.init))
-        self.denyTCP = denyTCP
-        memoryIsSampled = sampled
         self.refusals = [:]
         for refusal in refusals {
             guard let number = Int32(refusal.name), let error = refusal.value.integer, (1...4095).contains(error) else {
@@ -69,15 +93,14 @@ struct Assignment {
             self.refusals[number] = Int32(error)
         }
         if let script = params["script"], !script.isNull {
-            guard let name = script["name"]?.string, let contents = script["base64"]?.string.flatMap(Base64.decode)
-            else {
-                throw RPCError(code: -32602, message: "a script needs a name and base64")
+            guard let contents = script.string.flatMap(Base64.decode) else {
+                throw RPCError(code: -32602, message: "a script is base64")
             }
-            self.script = (name, contents)
+            self.script = contents
         }
     }
 
-    private static func strings(_ json: JSON?) -> [String]? {
+    static func strings(_ json: JSON?) -> [String]? {
         guard let array = json?.array else { return nil }
         let strings = array.compactMap(\.string)
         return strings.count == array.count ? strings : nil

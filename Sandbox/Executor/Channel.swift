@@ -36,13 +36,18 @@ final class Channel {
         return try Message(frame: frame)
     }
 
-    /// Waits for the next message; nil when the peer is gone or speaks something else.
-    func wait() -> Message? {
+    /// Waits for the next message; nil when the peer is gone or speaks something else, or when something comes from
+    /// `other`, or its end.
+    func wait(unless other: Int32 = -1) -> Message? {
         while true {
             do {
                 if let message = try next() { return message }
             } catch {
                 return nil
+            }
+            if other >= 0 {
+                var polled = [descriptor, other].map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
+                if poll(&polled, 2, -1) > 0, polled[1].revents != 0 { return nil }
             }
             if fill() == .closed { return nil }
         }

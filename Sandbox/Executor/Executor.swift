@@ -52,10 +52,17 @@ final class Executor {
         }
         FaultPoint.reached("executor.prepared")
         channel.send(.response(prepareID, result: ["init_pid": JSON(prepared.initPID)]))
-        guard case .request(let assignID, "assign", let params) = channel.wait() else { exit(0) }
+        guard case .request(let armID, "arm", let arming) = channel.wait() else { exit(0) }
+        let armed: Armed
+        do { armed = try arm(arming, prepared) } catch { refuse(armID, error) }
+        FaultPoint.reached("executor.armed")
+        channel.send(.response(armID, result: [:]))
+        // Meanwhile the tool may be killed: it is the first to go when the host lacks memory.
+        guard case .request(let assignID, "assign", let params) = channel.wait(unless: prepared.streams.link) else {
+            exit(0)
+        }
         do {
-            let started = try assign(params, to: prepared)
-            let report = started.run()
+            let report = try assign(params, to: armed).run()
             FaultPoint.reached("executor.reporting")
             channel.send(.response(assignID, result: report))
         } catch {
@@ -92,7 +99,7 @@ final class Executor {
         guard record.kind == ALMA_RECORD_READY.rawValue else { throw failure(record, whenSilent: ALMA_STAGE_PROC) }
         return Prepared(
             initPID: initPID, initPidfd: pidfd, streams: streams, executorFilter: plan.executorFilter, host: host,
-            kernelMemory: kernelMemory, views: plan.views.map(\.path))
+            kernelMemory: kernelMemory, memoryIsSampled: plan.memoryIsSampled, views: plan.views.map(\.path))
     }
 
     private func place(_ plan: ConfinementPlan, _ streams: Streams, _ joins: [Int32]) -> Bool {
@@ -129,76 +136,81 @@ final class Executor {
         return pid
     }
 
-    // MARK: assign
+    // MARK: arm
 
-    private func assign(_ params: JSON, to prepared: Prepared) throws(RPCError) -> TaskRun {
-        let assignment = try Assignment(params)
-        guard var descriptors = channel.take(assignment.descriptorCount) else {
-            throw RPCError(code: -32602, message: "assign came without its \(assignment.descriptorCount) descriptors")
+    /// All that needs no task: its first process stands behind its filter and waits, and this one can do no more than
+    /// watch it.
+    private func arm(_ params: JSON, _ prepared: Prepared) throws(RPCError) -> Armed {
+        let arming = try Arming(params)
+        guard let descriptors = channel.take(arming.descriptorCount) else {
+            throw RPCError(code: -32602, message: "arm came without its \(arming.descriptorCount) descriptors")
         }
-        FaultPoint.reached("executor.assigned")
-        try attach(assignment, &descriptors)
+        FaultPoint.reached("executor.arming")
+        let script = try attach(arming, descriptors)
         FaultPoint.reached("executor.attached")
-        try describe(assignment, views: prepared.views)
-        let before = WorkspaceListing.take(for: assignment.comparison)
+        try limit(arming, prepared)
         let waiting = try startTool(prepared)
         FaultPoint.reached("executor.waiting")
         let isolation = IsolationReading(toolPID: waiting.record.pid, host: host, probe: waiting.record.landlock_probe)
-        let missing = isolation.missing(of: assignment.required)
-        guard missing.isEmpty else {
-            throw RPCError(code: -32000, message: "layers not in force", data: ["missing": JSON(missing)])
-        }
         try confineItself(prepared)
         FaultPoint.reached("executor.confined")
-        return TaskRun(
-            channel: channel, prepared: prepared, assignment: assignment, listener: waiting.listener,
-            isolation: isolation, before: before, cgroup: CgroupFiles(names: assignment.cgroupFiles, descriptors))
+        return Armed(sandbox: prepared, script: script, listener: waiting.listener, isolation: isolation)
     }
 
-    /// Workspace, mounts and script go to their places; afterwards the root is closed to everybody.
-    /// What remains in `descriptors` are the cgroup files.
-    private func attach(_ assignment: Assignment, _ descriptors: inout [Int32]) throws(RPCError) {
-        let targets = (assignment.hasWorkspace ? ["/workspace"] : []) + assignment.mountTargets
-        for target in targets {
-            let mount = descriptors.removeFirst()
+    /// Workspace and mounts go to their places; afterwards the root is closed to everybody.
+    /// - Returns: the script's file, still empty; -1 when there is none.
+    private func attach(_ arming: Arming, _ descriptors: [Int32]) throws(RPCError) -> Int32 {
+        let targets = (arming.hasWorkspace ? ["/workspace"] : []) + arming.mountTargets
+        for (target, mount) in zip(targets, descriptors) {
             let stage = target == "/workspace" ? ALMA_STAGE_WORKSPACE : ALMA_STAGE_VIEW
             guard alma_attach_mount(mount, target) == 0 else { throw failure(stage, errno) }
             close(mount)
         }
-        try hold(assignment)
-        if let script = assignment.script {
-            guard alma_place_script(script.name, script.contents, script.contents.count) == 0 else {
-                throw failure(ALMA_STAGE_SCRIPT, errno)
-            }
-        }
-        guard alma_seal_root() == 0 else { throw failure(ALMA_STAGE_ROOT, errno) }
-    }
-
-    /// Operations look after protected paths by themselves, and could not enter other mounts.
-    private func hold(_ assignment: Assignment) throws(RPCError) {
-        guard case .program = assignment.work else { return }
-        for path in assignment.protected {
+        for path in arming.held {
             guard alma_hold_path(path) == 0 else { throw failure(ALMA_STAGE_WORKSPACE, errno) }
         }
+        let script = arming.script.map { alma_open_script($0) }
+        if let script, script < 0 { throw failure(ALMA_STAGE_SCRIPT, errno) }
+        guard alma_seal_root() == 0 else { throw failure(ALMA_STAGE_ROOT, errno) }
+        return script ?? -1
     }
 
-    /// Writes the task where init and the tool read it.
-    private func describe(_ assignment: Assignment, views: [String]) throws(RPCError) {
-        let rules = LandlockRules.forTool(assignment, views: views)
-        guard let placedRules = region.place(rules: rules),
-            let environment = region.place(strings: assignment.environment)
-        else { throw failure(ALMA_STAGE_START, E2BIG) }
+    /// Writes what the tool's first process keeps to where it reads it.
+    private func limit(_ arming: Arming, _ prepared: Prepared) throws(RPCError) {
+        let rules = LandlockRules.forTool(arming, views: prepared.views)
+        guard let placedRules = region.place(rules: rules) else { throw failure(ALMA_STAGE_START, E2BIG) }
         tool.pointee.rules = UnsafePointer(placedRules)
         tool.pointee.rule_count = rules.count
-        tool.pointee.envp = UnsafePointer(environment)
-        tool.pointee.deny_tcp = assignment.denyTCP ? 1 : 0
-        tool.pointee.cpu_seconds = UInt64(((assignment.limits[.cpu] ?? 0) + 999) / 1000 + 1)
-        tool.pointee.open_files = UInt64(assignment.limits[.openFiles] ?? 0)
-        tool.pointee.file_size = UInt64(assignment.limits[.fileSize] ?? 0)
+        tool.pointee.deny_tcp = arming.denyTCP ? 1 : 0
+        tool.pointee.cpu_seconds = UInt64((arming.cpu + 999) / 1000 + 1)
+        tool.pointee.open_files = UInt64(arming.openFiles)
+        tool.pointee.file_size = UInt64(arming.fileSize)
         // One more where a cgroup keeps the same limit: it shall be the one that refuses, since it counts refusals.
-        let spare: Int64 = assignment.memoryIsSampled ? 0 : 1
-        tool.pointee.processes = UInt64((assignment.limits[.processes] ?? 0) + spare)
-        guard describe(assignment.work, protected: assignment.protected) else { throw failure(ALMA_STAGE_EXEC, E2BIG) }
+        tool.pointee.processes = UInt64(arming.processes + (prepared.memoryIsSampled ? 0 : 1))
+    }
+
+    // MARK: assign
+
+    private func assign(_ params: JSON, to armed: Armed) throws(RPCError) -> TaskRun {
+        let assignment = try Assignment(params)
+        guard let cgroupFiles = channel.take(assignment.cgroupFiles.count) else {
+            throw RPCError(code: -32602, message: "assign came without its \(assignment.cgroupFiles.count) descriptors")
+        }
+        FaultPoint.reached("executor.assigned")
+        let missing = armed.isolation.missing(of: assignment.required)
+        guard missing.isEmpty else {
+            throw RPCError(code: -32000, message: "layers not in force", data: ["missing": JSON(missing)])
+        }
+        guard armed.sandbox.isSilent else { throw failure(ALMA_STAGE_EXEC, ESRCH) }
+        guard armed.fillScript(assignment.script) else { throw failure(ALMA_STAGE_SCRIPT, errno) }
+        guard let environment = region.place(strings: assignment.environment),
+            describe(assignment.work, protected: assignment.protected)
+        else { throw failure(ALMA_STAGE_EXEC, E2BIG) }
+        tool.pointee.envp = UnsafePointer(environment)
+        let before = WorkspaceListing.take(for: assignment.comparison)
+        return TaskRun(
+            channel: channel, armed: armed, assignment: assignment, before: before,
+            cgroup: CgroupFiles(names: assignment.cgroupFiles, cgroupFiles))
     }
 
     private func describe(_ work: Assignment.Work, protected: [String]) -> Bool {

@@ -8,12 +8,12 @@ enum LandlockRules {
     private static let device = ALMA_ACCESS_DEVICE.rawValue
 
     /// `/run/.closed` is left out on purpose: the tool's probe looks whether that is noticed.
-    static func forTool(_ assignment: Assignment, views: [String]) -> [(path: String, access: UInt32)] {
+    static func forTool(_ arming: Arming, views: [String]) -> [(path: String, access: UInt32)] {
         let synthetic = ["/etc", "/proc", "/run/alma"]
         let devices = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"]
-        let writable = ["/tmp", "/dev/shm"] + (assignment.hasWorkspace ? ["/workspace"] : [])
+        let writable = ["/tmp", "/dev/shm"] + (arming.hasWorkspace ? ["/workspace"] : [])
         return [("/", list)]
-            + (synthetic + views + assignment.mountTargets).map { ($0, read) }
+            + (synthetic + views + arming.mountTargets).map { ($0, read) }
             + devices.map { ($0, device) } + writable.map { ($0, write) }
     }
 

@@ -21,11 +21,11 @@ final class LimitWatch {
     private static let interval = (cgroup: 0.02, calm: 0.005, growing: 0.002)
     private static let notableGrowth: Int64 = 1 << 20
 
-    init(assignment: Assignment, cgroup: CgroupFiles, kernelMemory: KernelMemory) {
+    init(assignment: Assignment, cgroup: CgroupFiles, sandbox: Prepared) {
         limits = assignment.limits
-        memoryIsSampled = assignment.memoryIsSampled
+        memoryIsSampled = sandbox.memoryIsSampled
         self.cgroup = cgroup
-        self.kernelMemory = kernelMemory
+        kernelMemory = sandbox.kernelMemory
         oomKillsBefore = cgroup.oomKills ?? 0
         if assignment.comparison == .given { growth = WorkspaceGrowth(limits: limits) }
         nextSample = MonotonicTime.now.advanced(by: memoryIsSampled ? Self.interval.growing : Self.interval.cgroup)

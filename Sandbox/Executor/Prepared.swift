@@ -9,8 +9,16 @@ struct Prepared {
     var executorFilter: [UInt8]
     var host: NamespaceIDs
     var kernelMemory: KernelMemory
+    /// No cgroup keeps its memory.
+    var memoryIsSampled: Bool
     /// Host paths shown at the same place.
     var views: [String]
+
+    /// Neither init nor the tool has anything to tell: both live.
+    var isSilent: Bool {
+        var polled = pollfd(fd: streams.link, events: Int16(POLLIN), revents: 0)
+        return poll(&polled, 1, 0) == 0
+    }
 
     /// nil when the link is closed or, with MSG_DONTWAIT, has nothing.
     static func receiveRecord(_ link: Int32, _ descriptors: inout [Int32], flags: Int32) -> alma_record? {
@@ -23,6 +31,29 @@ struct Prepared {
             if received < 0, errno == EINTR { continue }
             return nil
         }
+    }
+}
+
+/// A sandbox in which the task's first process stands behind its filter and waits to become the program.
+struct Armed {
+    var sandbox: Prepared
+    /// Open for writing; -1 when there is none.
+    var script: Int32
+    /// Where the filter asks; -1 when nothing is to be asked.
+    var listener: Int32
+    var isolation: IsolationReading
+
+    /// Only a closed file can be executed.
+    /// - Returns: false with errno when there is no room for it.
+    func fillScript(_ contents: [UInt8]?) -> Bool {
+        guard script >= 0 else { return contents == nil }
+        defer { close(script) }
+        var rest = (contents ?? [])[...]
+        while !rest.isEmpty {
+            let written = rest.withUnsafeBytes { write(script, $0.baseAddress, $0.count) }
+            if written > 0 { rest = rest.dropFirst(written) } else if errno != EINTR { return false }
+        }
+        return true
     }
 }
 

@@ -35,16 +35,15 @@ final class TaskRun {
     private static let drain = 0.1
 
     init(
-        channel: Channel, prepared: Prepared, assignment: Assignment, listener: Int32, isolation: IsolationReading,
-        before: WorkspaceListing?, cgroup: CgroupFiles
+        channel: Channel, armed: Armed, assignment: Assignment, before: WorkspaceListing?, cgroup: CgroupFiles
     ) {
         self.channel = channel
-        self.prepared = prepared
+        prepared = armed.sandbox
         self.assignment = assignment
-        self.listener = listener
-        self.isolation = isolation
+        listener = armed.listener
+        isolation = armed.isolation
         self.before = before
-        watch = LimitWatch(assignment: assignment, cgroup: cgroup, kernelMemory: prepared.kernelMemory)
+        watch = LimitWatch(assignment: assignment, cgroup: cgroup, sandbox: armed.sandbox)
         denials = Denials(refusals: assignment.refusals)
         output = OutputPump(channel: channel, streams: prepared.streams, limit: assignment.limits[.outputTotal] ?? 0)
         input = InputPump(channel: channel, descriptor: prepared.streams.input)

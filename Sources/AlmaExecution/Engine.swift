@@ -12,14 +12,19 @@ public struct EngineConfiguration: Sendable {
     public var executor: String
     /// Further directories that no workspace may touch: sockets, policies, binaries.
     public var guarded: [String]
-    /// After each run one executor is made that knows nothing yet and waits up to a minute for the next.
+    /// Whether sandboxes are built ahead of the runs that are likely to come, and wait up to a minute for them.
     public var keepsSandboxes: Bool
+    /// At the same time, those that wait for a run included; a run beyond waits until another's is cleared away.
+    public var mostSandboxes: Int
 
-    public init(home: String, executor: String, guarded: [String], keepsSandboxes: Bool = false) {
+    public init(
+        home: String, executor: String, guarded: [String], keepsSandboxes: Bool = false, mostSandboxes: Int = .max
+    ) {
         self.home = home
         self.executor = executor
         self.guarded = guarded
         self.keepsSandboxes = keepsSandboxes
+        self.mostSandboxes = mostSandboxes
     }
 }
 
@@ -205,7 +210,8 @@ extension EngineHost {
         let host = EngineHost(
             spawner: spawner, workspaces: workspaces,
             sandboxes: SandboxPool(
-                spawner: spawner, owners: owners, cgroups: cgroups, keeps: configuration.keepsSandboxes),
+                spawner: spawner, owners: owners, cgroups: cgroups, keeps: configuration.keepsSandboxes,
+                most: configuration.mostSandboxes),
             isPrivileged: isPrivileged)
         if HostFile.exists(workspaces.holdRecords) { await spawner.sweep(records: workspaces.holdRecords) }
         return host

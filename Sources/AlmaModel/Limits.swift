@@ -50,7 +50,7 @@ public enum LimitKey: String, Sendable, CaseIterable, Hashable {
 }
 
 /// An amount for some or all limits, each in its key's base unit.
-public struct Limits: Sendable, Equatable {
+public struct Limits: Sendable, Hashable {
     public private(set) var amounts: [LimitKey: Int64]
 
     public init(_ amounts: [LimitKey: Int64] = [:]) { self.amounts = amounts }

@@ -8,7 +8,7 @@ private enum Points {
     static let coordinator = [
         "store.new", "store.migrated", "store.head", "store.recovering", "store.recovered", "store.opened",
         "run.admitted", "engine.swept", "engine.spawner", "run.executor", "run.cgroup", "run.workspace",
-        "run.prepared", "store.writing", "store.committed", "run.recorded", "store.synced", "run.assigned",
+        "run.prepared", "run.armed", "store.writing", "store.committed", "run.recorded", "store.synced", "run.assigned",
         "run.answered", "run.releasing", "run.done", "run.tidying", "run.tidied", "run.ending", "run.ended",
         "coordinator.emptied", "coordinator.closing", "store.leaving", "store.left",
     ]
@@ -20,9 +20,10 @@ private enum Points {
     static let lateSpawner = ["spawner.emptied", "spawner.released", "spawner.ending"]
     static let executor = [
         "executor.forked", "executor.user_namespace", "executor.ipc", "executor.uts", "executor.network",
-        "executor.mount", "executor.pid", "executor.entered", "executor.prepared", "executor.assigned",
+        "executor.mount", "executor.pid", "executor.entered", "executor.prepared", "executor.arming",
         "executor.attached", "executor.waiting", "executor.landlock", "executor.capabilities",
-        "executor.no_new_privs", "executor.seccomp", "executor.confined", "executor.started", "executor.ended",
+        "executor.no_new_privs", "executor.seccomp", "executor.confined", "executor.armed",
+        "executor.assigned", "executor.started", "executor.ended",
         "executor.killing", "executor.reporting",
     ]
     static let lateExecutor = ["executor.reported"]

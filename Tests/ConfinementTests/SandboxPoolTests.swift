@@ -68,13 +68,17 @@ struct SandboxPoolTests {
         await engine.close()
     }
 
-    @Test("that was killed meanwhile is not used")
-    func killed() async throws {
+    @Test("in which anything was killed meanwhile is not used", arguments: ["executor", "init", "tool"])
+    func killed(victim: String) async throws {
         try await withPool { pool, shape in
             await pool.end(try await pool.take(shape))
             await pool.refill(shape)
             let waiting = try #require(await pool.ready(shape).first)
-            waiting.executor.kill()
+            #expect(waiting.isArmed)
+            let first = HostProcess(pid: try await waiting.executor.awaitPrepared())
+            let tool = try #require(HostProcess.all.first { $0.parent == first })
+            let victims = ["executor": try #require(first.parent), "init": first, "tool": tool]
+            kill(try #require(victims[victim]).pid, SIGKILL)
             #expect(await Host.eventually { waiting.executor.hasEnded })
             let fresh = try await pool.take(shape)
             #expect(fresh.executor !== waiting.executor && !fresh.executor.hasEnded)
@@ -109,23 +113,51 @@ struct SandboxPoolTests {
         }
     }
 
+    @Test("are never more than there may be: those that wait go first, then runs wait for each other")
+    func most() async throws {
+        try await withPool(most: 2) { pool, shape in
+            await pool.end(try await pool.take(shape))
+            await pool.refill(shape)
+            let waiting = try #require(await pool.ready(shape).first)
+            let other = try self.shape(ToolCall(tool: "calculator", input: ["expression": "1"]))
+            let first = try await pool.take(other)
+            let second = try await pool.take(other)
+            #expect(waiting.executor.hasEnded)
+            async let third = pool.take(other)
+            await pool.refill(shape)
+            #expect(await pool.ready(shape).isEmpty)
+            await pool.end(first)
+            await pool.end(try await third)
+            await pool.end(second)
+        }
+    }
+
     @Test("are for runs of the same shape only")
     func shapes() async throws {
         let plain = try shape(Self.call)
+        #expect(plain.armsAhead)
         var call = Self.call
         call.limits[.wall] = 1234
         #expect(try shape(call) == plain)
+        call = ToolCall(tool: "python", input: ["file": "/run/alma/mine.py"])
+        call.script = Script(typedPath: "mine.py", contents: [])
+        #expect(try !shape(call).armsAhead)
         call.limits[.tmp] = 1 << 20
         #expect(try shape(call) != plain)
         call = Self.call
         call.limits[.workspace] = 1 << 20
         #expect(try shape(call) != plain)
+        for key in [LimitKey.cpu, .openFiles, .fileSize, .processes] {
+            call = Self.call
+            call.limits[key] = 17
+            #expect(try shape(call) != plain)
+        }
         call = Self.call
         call.network = .loopback
         #expect(try shape(call) != plain)
         call = Self.call
         call.workspace = .directory("/tmp")
-        #expect(try shape(call) != plain)
+        #expect(try shape(call) != plain && !shape(call).armsAhead)
         #expect(try shape(ToolCall(tool: "calculator", input: ["expression": "1"])) != plain)
     }
 
@@ -161,11 +193,13 @@ struct SandboxPoolTests {
     }
 
     private func withPool(
-        idle: Duration = .seconds(60), keeps: Bool = true, _ body: (SandboxPool, SandboxShape) async throws -> Void
+        idle: Duration = .seconds(60), keeps: Bool = true, most: Int = .max,
+        _ body: (SandboxPool, SandboxShape) async throws -> Void
     ) async throws {
         let spawner = try await SpawnerClient.start(executor: Host.program("alma-executor"))
         let owners = OwnerPool(isPrivileged: Host.isRoot)
-        let pool = SandboxPool(spawner: spawner, owners: owners, cgroups: .find(), keeps: keeps, idle: idle)
+        let pool = SandboxPool(
+            spawner: spawner, owners: owners, cgroups: .find(), keeps: keeps, most: most, idle: idle)
         try await body(pool, try shape(Self.call))
         await pool.close()
         await spawner.close()

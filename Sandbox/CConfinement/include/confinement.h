@@ -101,8 +101,9 @@ int alma_detached_mount(const char *path, uint64_t device, uint64_t inode, int i
 int alma_detached_memory(uint64_t bytes, uint64_t inodes, uid_t uid, gid_t gid);
 /* A regular file or directory below `target` is made as mount point when missing. */
 int alma_attach_mount(int mount, const char *target);
-/* Writes /run/alma/NAME, readable and executable. */
-int alma_place_script(const char *name, const void *bytes, size_t length);
+/* Makes /run/alma/NAME, empty, readable and executable, and opens it for writing, which goes on to
+ * work when the root is sealed. */
+int alma_open_script(const char *name);
 /* What `path` names in /workspace becomes read-only, and neither it nor a directory above it can be
  * renamed, removed or replaced. Symbolic links are refused (ELOOP); ENOENT: it is not there. */
 int alma_hold_path(const char *path);

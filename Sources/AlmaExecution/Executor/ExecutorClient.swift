@@ -9,9 +9,10 @@ import Synchronization
 /// The coordinator's side of one executor: prepares it, gives it its task, listens, and sees to its end.
 final class ExecutorClient: Sendable {
     static let prepareID = RequestID.integer(1)
-    static let assignID = RequestID.integer(2)
+    static let armID = RequestID.integer(2)
+    static let assignID = RequestID.integer(3)
 
-    /// Seconds for building a sandbox, and again for confining the task in it; each takes milliseconds.
+    /// Seconds for building a sandbox, for arming it, and for letting its task go; each takes milliseconds.
     static let patience = 20.0
 
     private let channel: ExecutorChannel
@@ -60,6 +61,20 @@ final class ExecutorClient: Sendable {
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix; `run.executor_lost`.
     func awaitPrepared() async throws(AlmaError) -> Int32 {
         if let process = initProcess.withLock({ $0 }) { return process.pid }
+        let result = try await answer(to: Self.prepareID)
+        guard let pid = result["init_pid"]?.integer.flatMap({ Int32(exactly: $0) }), pid > 1 else { throw lost() }
+        remember(pid)
+        return pid
+    }
+
+    /// Has it do all that needs no task, and returns when it is done. Its init must stand in its cgroup.
+    /// - Throws: `isolation.unavailable` with the layer, the cause and the fix; `run.executor_lost`.
+    func arm(_ message: ArmingMessage, with descriptors: [Int32]) async throws(AlmaError) {
+        await channel.send(.request(Self.armID, method: "arm", params: message.params), with: descriptors)
+        _ = try await answer(to: Self.armID)
+    }
+
+    private func answer(to id: RequestID) async throws(AlmaError) -> JSON {
         // Ends when the answer is there, or kills the executor.
         let watchdog = Task { if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { kill() } }
         // Not to be cut short by a cancelled run: the executor must be told to end in any case.
@@ -67,15 +82,15 @@ final class ExecutorClient: Sendable {
         watchdog.cancel()
         await watchdog.value
         switch answer {
-        case .response(Self.prepareID, let result):
-            guard let pid = result["init_pid"]?.integer.flatMap({ Int32(exactly: $0) }), pid > 1 else { break }
-            remember(pid)
-            return pid
-        case .failure(_, let failure): throw Self.error(failure)
-        default: break
+        case .response(id, let result): return result
+        case .failure(id, let failure): throw Self.error(failure)
+        default: throw lost()
         }
+    }
+
+    private func lost() -> AlmaError {
         kill()
-        throw AlmaError(.runExecutorLost, "the executor ended while it built the sandbox; run `alma doctor`")
+        return AlmaError(.runExecutorLost, "the executor ended while it built the sandbox; run `alma doctor`")
     }
 
     private func remember(_ pid: Int32) {

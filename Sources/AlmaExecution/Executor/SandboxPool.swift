@@ -15,9 +15,19 @@ struct SandboxShape: Hashable, Sendable {
     let temporaryFiles: Int64
     /// Of a fresh workspace; nil = the task has none, or one that is given with it.
     let workspace: FreshWorkspace?
+    /// Whether all that is placed in it is known: nothing of the host's but the profile's views.
+    let armsAhead: Bool
+    /// The file in /run/alma of a task that arms ahead, whose contents come with the task.
+    let script: String?
+    /// `limited`, which each of the task's processes carries; the cgroup's are set anew by each run.
+    let limits: Limits
     private let seccomp: Unhashed<SeccompProfile>
-    /// To find out at once whether the host's cgroups can limit anything; a run sets its own.
-    private let limits: Unhashed<Limits>
+    /// To find out at once whether the host's cgroups can limit anything.
+    private let treeLimits: Unhashed<Limits>
+
+    static let limited: [LimitKey] = [.cpu, .openFiles, .fileSize, .processes]
+    /// What the tools call the code of a call; a user's own scripts have any name.
+    private static let codeNames: Set<String> = ["code.py", "code.js"]
 
     struct FreshWorkspace: Hashable, Sendable {
         var bytes: Int64
@@ -43,8 +53,14 @@ struct SandboxShape: Hashable, Sendable {
         workspace =
             plan.task.usesWorkspace && plan.call.workspace == .fresh
             ? FreshWorkspace(bytes: plan.limits[.workspace] ?? 0, files: plan.limits[.workspaceFiles] ?? 0) : nil
+        let name = plan.task.script?.name
+        armsAhead =
+            plan.call.mounts.isEmpty && (!plan.task.usesWorkspace || plan.call.workspace == .fresh)
+            && name.map(Self.codeNames.contains) ?? true
+        script = armsAhead ? name : nil
+        limits = Limits(plan.limits.amounts.filter { Self.limited.contains($0.key) })
         seccomp = Unhashed(value: plan.profile.seccomp)
-        limits = Unhashed(value: plan.limits)
+        treeLimits = Unhashed(value: plan.limits)
     }
 
     func filter(_ filters: CompiledFilterCache, memoryIsSampled: Bool) throws(AlmaError) -> CompiledFilter {
@@ -55,7 +71,8 @@ struct SandboxShape: Hashable, Sendable {
 
     func makeCgroup(on host: CgroupHost, name: String) -> Cgroup? {
         Cgroup.make(
-            on: host, name: name, memory: limits.value[.memory] ?? 0, processes: limits.value[.processes] ?? 0)
+            on: host, name: name, memory: treeLimits.value[.memory] ?? 0,
+            processes: treeLimits.value[.processes] ?? 0)
     }
 }
 
@@ -68,6 +85,20 @@ struct BuiltSandbox: Sendable {
     let filter: CompiledFilter
     /// nil when the shape has no fresh one.
     let workspace: RunWorkspace?
+    /// Whether nothing but the task itself is missing.
+    var isArmed = false
+
+    /// Returns when it is built and its init stands in its cgroup.
+    /// - Returns: whether the kernel says so.
+    /// - Throws: `isolation.unavailable` with the layer, the cause and the fix; `run.executor_lost`.
+    func awaitPrepared() async throws(AlmaError) -> Bool {
+        let initPID = try await executor.awaitPrepared()
+        guard let cgroup else { return false }
+        if !isArmed, cgroup.joins.isEmpty, !cgroup.attach(initPID) {
+            throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
+        }
+        return cgroup.holds(initPID)
+    }
 }
 
 /// Builds sandboxes, and may keep some ready: of each shape as many as were lately asked for at a time, until none was
@@ -89,21 +120,29 @@ actor SandboxPool {
     private let idle: Duration
     private var shelves: [SandboxShape: Shelf] = [:]
     private var isClosed = false
+    /// Neither cleared away nor failed.
+    private var living = 0
+    private let mostLiving: Int
+    /// Runs that wait until one is cleared away.
+    private var waiting: [CheckedContinuation<Void, Never>] = []
 
     /// Ready ones of one shape, and of all: some 3 MiB each.
     private static let most = (ofShape: 8, ofAll: 16)
 
     /// - Parameters:
     ///   - keeps: whether any are kept.
+    ///   - most: how many there may be at the same time.
     ///   - idle: after how long without a run of their shape they end.
     init(
-        spawner: SpawnerClient, owners: OwnerPool, cgroups: CgroupHost, keeps: Bool, idle: Duration = .seconds(60)
+        spawner: SpawnerClient, owners: OwnerPool, cgroups: CgroupHost, keeps: Bool, most: Int = .max,
+        idle: Duration = .seconds(60)
     ) {
         self.spawner = spawner
         self.owners = owners
         self.cgroups = cgroups
         self.keeps = keeps
         self.idle = idle
+        mostLiving = most
         filters = CompiledFilterCache()
     }
 
@@ -140,7 +179,8 @@ actor SandboxPool {
     /// Builds as many of this shape as are to be kept ready, one after the other.
     func refill(_ shape: SandboxShape) async {
         while keeps, !isClosed, let shelf = shelves[shape], shelf.ready.count + shelf.building.count < shelf.wanted,
-            shelves.values.reduce(0, { $0 + $1.ready.count + $1.building.count }) < Self.most.ofAll
+            shelves.values.reduce(0, { $0 + $1.ready.count + $1.building.count }) < Self.most.ofAll,
+            living < mostLiving
         {
             // What fails now is said to the run that asks for one.
             let building = Task { await self.build(shape) }
@@ -156,19 +196,44 @@ actor SandboxPool {
 
     /// - Returns: nil when it is not as good as it can be here.
     private func build(_ shape: SandboxShape) async -> BuiltSandbox? {
-        guard let sandbox = try? await start(shape) else { return nil }
-        let hasItsCgroup = sandbox.cgroup != nil || cgroups == .none
-        if hasItsCgroup, (try? await sandbox.executor.awaitPrepared()) != nil { return sandbox }
+        guard var sandbox = try? await start(shape) else { return nil }
+        do throws(AlmaError) {
+            if try await sandbox.awaitPrepared() || cgroups == .none {
+                if shape.armsAhead { try await arm(&sandbox, shape) }
+                return sandbox
+            }
+        } catch {}
         await end(sandbox)
         return nil
     }
 
+    private func arm(_ sandbox: inout BuiltSandbox, _ shape: SandboxShape) async throws(AlmaError) {
+        let workspace = sandbox.workspace ?? .none
+        let message = ArmingMessage(shape, workspace: workspace, script: shape.script)
+        try await sandbox.executor.arm(message, with: workspace.descriptors)
+        sandbox.isArmed = true
+    }
+
+    /// Counts one more, when there may be: before that, one that waits for a run ends, or a run waits for an end.
+    private func admit() async {
+        while living >= mostLiving {
+            let oldest = shelves.filter { !$0.value.ready.isEmpty }.min { $0.value.lastTaken < $1.value.lastTaken }
+            if let shape = oldest?.key, let sandbox = shelves[shape]?.ready.removeFirst() {
+                await end(sandbox)
+            } else {
+                await withCheckedContinuation { waiting.append($0) }
+            }
+        }
+        living += 1
+    }
+
     /// Has one built; returns while it is being built.
     private func start(_ shape: SandboxShape) async throws(AlmaError) -> BuiltSandbox {
+        await admit()
         let owner = owners.take()
         let executor: ExecutorClient
         do throws(AlmaError) { executor = try await ExecutorClient.spawn(by: spawner, as: owner) } catch {
-            owners.give(owner)
+            leave(owner)
             throw error
         }
         let cgroup = shape.makeCgroup(on: cgroups, name: "alma-\(getpid())-\(RunID.make())")
@@ -195,7 +260,13 @@ actor SandboxPool {
         FaultPoint.reached("run.tidying")
         await cgroup?.removeWhenEmpty()
         FaultPoint.reached("run.tidied")
+        leave(owner)
+    }
+
+    private func leave(_ owner: SpawnerClient.Owner) {
         owners.give(owner)
+        living -= 1
+        if !waiting.isEmpty { waiting.removeFirst().resume() }
     }
 
     /// Ends what waits when no run of its shape came for a while.

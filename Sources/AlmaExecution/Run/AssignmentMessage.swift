@@ -3,6 +3,21 @@ import AlmaPolicy
 import AlmaSeccomp
 import Glibc
 
+/// The `arm` request: all that is settled about a task's sandbox before the task itself is told.
+struct ArmingMessage {
+    let params: JSON
+
+    init(_ shape: SandboxShape, workspace: RunWorkspace, script: String?, held: [String] = [], mounts: [String] = []) {
+        let limits = SandboxShape.limited.map { JSON.Member($0.rawValue, .integer(shape.limits[$0] ?? 0)) }
+        params = [
+            "workspace": .bool(!workspace.descriptors.isEmpty),
+            "hold": JSON(held.filter { !workspace.unheld.contains($0) }), "mounts": JSON(mounts),
+            "script": script.map { .string($0) } ?? .null, "deny_tcp": .bool(shape.network == .none),
+            "limits": .object(limits),
+        ]
+    }
+}
+
 /// The `assign` request of a plan.
 struct AssignmentMessage {
     let params: JSON
@@ -24,14 +39,11 @@ struct AssignmentMessage {
             .map { JSON.Member("\($0.key)", JSON($0.value.errno)) }
         var members: [JSON.Member] = [
             .init("env", JSON(plan.environment)), .init("limits", .object(limits)),
-            .init("workspace", .bool(!workspace.descriptors.isEmpty)),
             .init("compare", .string(workspace.comparison)),
             .init("protect", JSON(plan.protected.filter { !workspace.unheld.contains($0) })),
             .init("report", JSON(workspace.unheld)),
-            .init("mounts", JSON(plan.call.mounts.map(\.target))),
             .init("cgroup", .array(names)), .init("required", JSON(layers.map(\.rawValue).sorted())),
-            .init("refusals", .object(refusals)), .init("deny_tcp", .bool(plan.network == .none)),
-            .init("memory_sampled", .bool(cgroup == nil)),
+            .init("refusals", .object(refusals)),
         ]
         switch plan.task.work {
         case .program(let path, let arguments):
@@ -40,8 +52,7 @@ struct AssignmentMessage {
             members += [.init("operation", .string(name)), .init("input", input)]
         }
         if let script = plan.task.script {
-            let content: JSON = ["name": .string(script.name), "base64": .string(Base64.encode(script.contents))]
-            members.append(.init("script", content))
+            members.append(.init("script", .string(Base64.encode(script.contents))))
         }
         params = .object(members)
     }

@@ -71,16 +71,17 @@ final class RunSession: Sendable {
             plan: plan, workspace: workspace, filter: sandbox.filter, cgroup: sandbox.cgroup,
             layers: host.requiredLayers(plan.profile))
         defer { assignment.closeDescriptors() }
-        let initPID = try await sandbox.executor.awaitPrepared()
+        let isInCgroup = try await sandbox.awaitPrepared()
         FaultPoint.reached("run.prepared")
+        if !sandbox.isArmed { try await arm(sandbox, workspace, mounts) }
+        FaultPoint.reached("run.armed")
         control.started(sandbox.executor)
         var facts = ResultBuilder.CgroupFacts()
-        if let cgroup = sandbox.cgroup, try Self.entered(cgroup, initPID), isLimited {
+        if let cgroup = sandbox.cgroup, isInCgroup, isLimited {
             facts.memory = cgroup.mechanism
             facts.processes = cgroup.mechanism
         }
-        let descriptors = workspace.descriptors + mounts + assignment.cgroupDescriptors
-        let (outcome, files) = try await run(sandbox, assignment, with: descriptors, facts)
+        let (outcome, files) = try await run(sandbox, assignment, facts)
         var result = outcome
         guard let copyOut else { return result }
         // What the task did is known and stays in the result, also when there is no room for what it made.
@@ -117,17 +118,15 @@ final class RunSession: Sendable {
         return opened
     }
 
-    /// - Returns: whether the kernel says that it is inside.
-    private static func entered(_ cgroup: Cgroup, _ initPID: Int32) throws(AlmaError) -> Bool {
-        if cgroup.joins.isEmpty, !cgroup.attach(initPID) {
-            throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
-        }
-        return cgroup.holds(initPID)
+    private func arm(_ sandbox: BuiltSandbox, _ workspace: RunWorkspace, _ mounts: [Int32]) async throws(AlmaError) {
+        let message = ArmingMessage(
+            SandboxShape(plan), workspace: workspace, script: plan.task.script?.name, held: plan.held,
+            mounts: plan.call.mounts.map(\.target))
+        try await sandbox.executor.arm(message, with: workspace.descriptors + mounts)
     }
 
     private func run(
-        _ sandbox: BuiltSandbox, _ assignment: AssignmentMessage, with descriptors: [Int32],
-        _ known: ResultBuilder.CgroupFacts
+        _ sandbox: BuiltSandbox, _ assignment: AssignmentMessage, _ known: ResultBuilder.CgroupFacts
     ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
         let executor = sandbox.executor
         var facts = known
@@ -137,7 +136,7 @@ final class RunSession: Sendable {
         if control.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
         // Ends with the run; kills an executor that does not keep its own deadline, or does not even take its task.
         let watchdog = Task { await watch(executor) }
-        await executor.assign(assignment.params, with: descriptors)
+        await executor.assign(assignment.params, with: assignment.cgroupDescriptors)
         FaultPoint.reached("run.assigned")
         let (answer, isolation) = await converse(executor, &stdout, &stderr)
         FaultPoint.reached("run.answered")

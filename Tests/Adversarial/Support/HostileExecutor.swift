@@ -69,14 +69,14 @@ enum HostileExecutor {
         def report(**more):
             import json
             whole = {'ended_by': None, 'wait_status': 0, 'exec_errno': None, 'denied': [], **more}
-            return json.dumps({'jsonrpc': '2.0', 'id': 2, 'result': whole}).encode() + b'\\n'
+            return json.dumps({'jsonrpc': '2.0', 'id': 3, 'result': whole}).encode() + b'\\n'
 
         def stall(line):
             # Until the coordinator hangs up; nothing is read meanwhile.
             poll = select.poll()
             poll.register(line.end, 0)
             poll.poll()
-        def half(line): line.next(); line.send(b'{"jsonrpc":"2.0","id":2,"resu'); stall(line)
+        def half(line): line.next(); line.send(b'{"jsonrpc":"2.0","id":3,"resu'); stall(line)
         def deaf(line): stall(line)
         def answers(line): line.next(); line.send(report()); stall(line)
         def flood(line):
@@ -91,7 +91,7 @@ enum HostileExecutor {
             while True: line.send(word + b'"}}\\n')
         def foreign(line):
             line.next()
-            line.send(b'{"jsonrpc":"2.0","id":2,"method":"policy.reload","params":{}}\\n')
+            line.send(b'{"jsonrpc":"2.0","id":3,"method":"policy.reload","params":{}}\\n')
             stall(line)
         def deep(line): line.next(); line.send(b'[' * 1000000 + b'\\n'); stall(line)
         def lies(line):
@@ -110,9 +110,10 @@ enum HostileExecutor {
 
         def executor(coordinator, true):
             try:
-                line, passed = coordinator.next()
-                true.send(line, passed)
-                coordinator.send(true.next()[0])
+                for step in 'prepare', 'arm':
+                    line, passed = coordinator.next()
+                    true.send(line, passed)
+                    coordinator.send(true.next()[0])
                 MISDEED(coordinator)
             except (OSError, SystemExit): pass
             finally: true.end.close()

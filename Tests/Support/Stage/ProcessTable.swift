@@ -34,6 +34,8 @@ struct ProcessTable {
         all.filter { $0.command.contains(mark) || (text("/proc/\($0.pid)/environ") ?? "").contains(mark) }
     }
 
+    static func children(of pid: pid_t) -> [Entry] { all.filter { $0.parent == pid } }
+
     /// Everything below `pid`, nearest first.
     static func descendants(of pid: pid_t) -> [Entry] {
         let all = all
