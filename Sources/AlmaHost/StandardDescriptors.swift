@@ -27,6 +27,25 @@ package enum StandardDescriptors {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
+    /// What the process needs beside connections and sandboxes: files of the store, event queues, and what is open for
+    /// a moment. Without such a rest it would die: libdispatch ends a process in which it cannot open a file.
+    /// An idle coordinator with four event loops has 35 open.
+    private static let own: UInt64 = 48
+    /// What one sandbox takes: its channel (2), two processes, the workspace (2), files of its cgroup (4), and passing.
+    private static let ofSandbox = 12
+
+    /// How many connections there may be, a quarter of what is left, and how many sandboxes, for the rest.
+    package static var shares: (connections: Int, sandboxes: Int) {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return (1, 1) }
+        return shares(of: UInt64(limit.rlim_cur))
+    }
+
+    static func shares(of limit: UInt64) -> (connections: Int, sandboxes: Int) {
+        let left = Int(min(max(limit, own) - own, 1 << 20))
+        return (max(1, left / 4), max(1, (left - left / 4) / ofSandbox))
+    }
+
     /// - Returns: empty at the end. A terminal that is not ours to read (EIO) counts as the end.
     package static func read(_ descriptor: Int32) -> Result<[UInt8], SystemError> {
         while true {

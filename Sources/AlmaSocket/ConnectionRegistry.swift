@@ -17,17 +17,19 @@ final class ConnectionRegistry: Sendable {
         var waiters: [CheckedContinuation<Void, Never>] = []
     }
 
-    /// Connections beyond the limit that are being told so.
-    private static let refusedAtOnce = 256
-
     private let limit: Int
+    /// Connections beyond the limit that are being told so.
+    private let refusedAtOnce: Int
     private let state = Mutex(State())
 
-    init(limit: Int) { self.limit = limit }
+    init(limit: Int) {
+        self.limit = limit
+        refusedAtOnce = min(256, limit / 4 + 1)
+    }
 
     func enter(_ connection: ServerConnection.Handle) -> Entrance {
         state.withLock { state in
-            guard state.connections.count < limit + Self.refusedAtOnce else { return .shut }
+            guard state.connections.count < limit + refusedAtOnce else { return .shut }
             let isFull = state.connections.count >= limit
             state.connections[connection.id] = connection
             if state.isStopping { return .refused(AlmaError(.coordinatorStopping, "the coordinator is stopping")) }

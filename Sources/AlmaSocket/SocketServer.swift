@@ -29,7 +29,8 @@ public final class SocketServer: Sendable {
         do {
             let channel = try await ServerBootstrap(group: group)
                 .serverChannelOption(.backlog, value: SocketFile.backlog)
-                .serverChannelOption(.maxMessagesPerRead, value: 64)
+                // Few: who is turned away has a descriptor until its own thread comes to closing it.
+                .serverChannelOption(.maxMessagesPerRead, value: 4)
                 .serverChannelInitializer { channel in
                     channel.eventLoop.makeCompletedFuture {
                         try channel.pipeline.syncOperations.addHandler(AcceptPause(logger: logger))

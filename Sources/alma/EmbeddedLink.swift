@@ -55,7 +55,7 @@ extension Coordinator {
 }
 
 extension Settings {
-    /// - Parameter kind: one that serves keeps an executor ready for the next call.
+    /// - Parameter kind: one that serves keeps sandboxes ready for the next calls.
     func engineConfiguration(_ kind: OwnerKind) -> EngineConfiguration {
         // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
         let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
@@ -63,6 +63,7 @@ extension Settings {
             home: home, executor: executor,
             guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
         configuration.keepsSandboxes = kind == .serving
+        configuration.mostSandboxes = StandardDescriptors.shares.sandboxes
         return configuration
     }
 

@@ -66,9 +66,11 @@ private enum Service {
         let door = Door(
             table: MethodTable(coordinator, version: almaVersion), users: settings.configuration.users, logger: logger)
         let isShared = !settings.configuration.users.isEmpty
+        var limits = SocketLimits()
+        limits.connections = min(limits.connections, StandardDescriptors.shares.connections)
         let server = try await SocketServer.start(
             path: settings.socket, mode: isShared ? 0o666 : 0o600, directoryMode: isShared ? 0o711 : 0o700,
-            handler: door, logger: logger)
+            limits: limits, handler: door, logger: logger)
         Log.aside { console.say("listening on \(settings.socket)") }
         notifier?.ready()
         // Cancelled below; it only waits and forgets.

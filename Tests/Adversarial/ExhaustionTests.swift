@@ -78,6 +78,15 @@ struct ExhaustionTests {
         let daemon = try await Daemon(stage, program: "/bin/sh", before: before)
         let code = "import time; time.sleep(0.1) # " + stage.mark
         let start = ContinuousClock.now
+        // libdispatch ends a process in which it cannot open a file.
+        let fullest = Task.detached {
+            var most = 0
+            while !Task.isCancelled {
+                most = max(most, Stage.entries("/proc/\(daemon.pid)/fd").count)
+                await Task.yield()
+            }
+            return most
+        }
         let answers = await withTaskGroup(of: Bool.self) { group in
             for _ in 0..<24 {
                 group.addTask {
@@ -88,7 +97,9 @@ struct ExhaustionTests {
             }
             return await group.reduce(into: [Bool]()) { $0.append($1) }
         }
-        #expect(answers.count == 24)
+        fullest.cancel()
+        #expect(answers.contains(true))
+        #expect(await fullest.value < 76)
         // None waited for something that was never sent, which shows after 20 s at the earliest.
         #expect(ContinuousClock.now - start < .seconds(18))
         // A connection that finds the table still full is closed again.
@@ -110,11 +121,13 @@ struct ExhaustionTests {
         let daemon = try await Daemon(stage, environment: ["ALMA_TEST_CLOCK": clock])
         let client = try daemon.connect()
         var runs: [String] = []
-        for seconds in [0, 86_400 * 400, -86_400 * 400, 3600, -7200, 0] {
-            let code = "import time; time.sleep(0.1) # " + stage.mark
-            let run = try await client.submit(code, ["limits": ["wall": "10s"]])
+        for (number, seconds) in [0, 86_400 * 400, -86_400 * 400, 3600, -7200, 0].enumerated() {
+            let code = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01) # " + stage.mark
+            let workspace = stage.directory("w\(number)")
+            let run = try await client.submit(code, ["limits": ["wall": "10s"], "workspace": .string(workspace)])
             try await client.waits(for: "running", of: run)
             try stage.file("clock", "\(seconds)")
+            try stage.file("w\(number)/go", "")
             let result = try await client.call("runs.wait", ["run_id": .string(run)])
             #expect(result["metadata"]["status"] == "ok", "\(result.text)")
             #expect((result["execution_time"].number ?? -1) < 10, "\(result.text)")

@@ -77,6 +77,16 @@ struct StreamsTests {
         close(ends.write)
     }
 
+    @Test(
+        "connections and sandboxes leave descriptors for the process itself, whatever the limit",
+        arguments: [0, 48, 60, 80, 256, 1024, 20_000, UInt64(1) << 40, .max])
+    func shares(limit: UInt64) {
+        let shares = StandardDescriptors.shares(of: limit)
+        #expect(shares.connections >= 1 && shares.sandboxes >= 1)
+        if limit > 64 { #expect(UInt64(shares.connections + 12 * shares.sandboxes) <= limit - 48) }
+        if limit >= 1024 { #expect(shares.connections >= 200 && shares.sandboxes >= 60) }
+    }
+
     @Test("an interruption before there is a job reaches it when it comes")
     func early() {
         let cancelled = Mutex(false)
