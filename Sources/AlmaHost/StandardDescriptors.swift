@@ -18,7 +18,7 @@ package enum StandardDescriptors {
         }
     }
 
-    /// As many descriptors as the host lets this process have: one for each connection, six for each run. It is also
+    /// As many descriptors as the host lets this process have, see `shares`. It is also
     /// how many the user may have on their way through sockets before the kernel refuses to send another for us.
     package static func raiseLimit() {
         var limit = rlimit()
@@ -34,7 +34,8 @@ package enum StandardDescriptors {
     /// What one sandbox takes: its channel (2), two processes, the workspace (2), files of its cgroup (4), and passing.
     private static let ofSandbox = 12
 
-    /// How many connections there may be, a quarter of what is left, and how many sandboxes, for the rest.
+    /// How many connections there may be, a fifth of what is left, beside those that are being turned away, and how
+    /// many sandboxes, for the rest.
     package static var shares: (connections: Int, sandboxes: Int) {
         var limit = rlimit()
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return (1, 1) }
@@ -43,7 +44,7 @@ package enum StandardDescriptors {
 
     static func shares(of limit: UInt64) -> (connections: Int, sandboxes: Int) {
         let left = Int(min(max(limit, own) - own, 1 << 20))
-        return (max(1, left / 4), max(1, (left - left / 4) / ofSandbox))
+        return (max(1, left / 5), max(1, (left - left / 4) / ofSandbox))
     }
 
     /// - Returns: empty at the end. A terminal that is not ours to read (EIO) counts as the end.

@@ -2,7 +2,7 @@ import Glibc
 
 /// Filters for ALMA's own processes around a task: short lists of what they do while it runs, EPERM for all else.
 package enum FixedFilters {
-    /// For the executor, single-threaded, once the task has started. It opens for reading only, maps nothing executable
+    /// For the executor, single-threaded, from arming on. It opens for reading only, maps nothing executable
     /// and makes no process and no socket.
     package static let executorFilter = compile(
         """

@@ -69,7 +69,8 @@ extension Settings {
 
     var coordinator: CoordinatorSettings {
         CoordinatorSettings(
-            executors: configuration.executorsMax, queue: configuration.queueMax,
+            executors: min(configuration.executorsMax, StandardDescriptors.shares.sandboxes),
+            queue: configuration.queueMax,
             queuePerUser: configuration.queuePerUser,
             approvalExpiry: Int64(configuration.approvalsExpire / .milliseconds(1)),
             runsKeep: Int64(configuration.runsKeep / .milliseconds(1)), cachedResults: configuration.cacheEntries)

@@ -38,6 +38,19 @@ struct RunPlanTests {
         #expect(result[.cpu] == expectedCPU)
     }
 
+    @Test("takes no more code than fits into a frame")
+    func code() throws {
+        func plan(_ size: Int) throws -> RunPlan {
+            try AlmaExecutionTests.plan(
+                toolCall("python", ["file": "/run/alma/x.py"]) {
+                    $0.script = Script(typedPath: "x.py", contents: [UInt8](repeating: 35, count: size))
+                }, Self.small)
+        }
+        #expect(try plan(11 << 20).task.script?.contents.count == 11 << 20)
+        let error = #expect(throws: AlmaError.self) { try plan((11 << 20) + 1) }
+        #expect(error?.code == .inputTooLarge)
+    }
+
     @Test("protects paths in a workspace that was given, from programs by mounts and from operations by themselves")
     func protected() throws {
         let profile = testProfile { $0.protect = [".envrc"] }

@@ -123,12 +123,31 @@ struct SandboxPoolTests {
             let first = try await pool.take(other)
             let second = try await pool.take(other)
             #expect(waiting.executor.hasEnded)
+            // It waits; whoever comes with a finished run does not.
             async let third = pool.take(other)
             await pool.refill(shape)
             #expect(await pool.ready(shape).isEmpty)
             await pool.end(first)
             await pool.end(try await third)
             await pool.end(second)
+        }
+    }
+
+    @Test("of shapes that were not asked for the longest make room for others")
+    func crowded() async throws {
+        try await withPool { pool, shape in
+            let shapes = try (0..<18).map { (number: Int) in
+                var call = Self.call
+                call.limits[.openFiles] = Int64(64 + number)
+                return try self.shape(call)
+            }
+            for shape in shapes {
+                await pool.end(try await pool.take(shape))
+                await pool.refill(shape)
+            }
+            #expect(await pool.ready == 16)
+            for shape in shapes[..<2] { #expect(await pool.ready(shape).isEmpty) }
+            #expect(await pool.ready(shapes[17]).count == 1)
         }
     }
 
@@ -152,6 +171,12 @@ struct SandboxPoolTests {
             call.limits[key] = 17
             #expect(try shape(call) != plain)
         }
+        let processorTimes = try [20_001, 29_999, 30_000, 31_000].map { (amount: Int64) in
+            call = Self.call
+            call.limits[.cpu] = amount
+            return try shape(call)
+        }
+        #expect(processorTimes[0] == processorTimes[1] && processorTimes[1] != processorTimes[3])
         call = Self.call
         call.network = .loopback
         #expect(try shape(call) != plain)

@@ -83,7 +83,7 @@ struct HostFaultTests {
         let stage = try Stage()
         let daemon = try await Daemon(
             stage, program: "/bin/sh", before: ["-c", "ulimit -n 80; exec \"$@\"", "sh", Programs.alma])
-        var idle = try (0..<8).map { _ in try daemon.connect() }
+        var idle = try (0..<6).map { _ in try daemon.connect() }
         for client in idle { _ = try await client.call("system.info") }
         let refused = try daemon.connect()
         let answer = try await refused.next()

@@ -1,80 +1,6 @@
 import AlmaModel
-import AlmaPolicy
 import AlmaSeccomp
 import Glibc
-
-/// What is settled about a sandbox before its task is known. Runs of one shape can take each other's sandboxes.
-struct SandboxShape: Hashable, Sendable {
-    private let seccompOrigin: String
-    private let seccompSHA256: String
-    let views: [SandboxProfile.Mount]
-    let network: NetworkMode
-    let showsHostFiles: Bool
-    let filterKind: SeccompCompiler.Kind
-    let temporaryBytes: Int64
-    let temporaryFiles: Int64
-    /// Of a fresh workspace; nil = the task has none, or one that is given with it.
-    let workspace: FreshWorkspace?
-    /// Whether all that is placed in it is known: nothing of the host's but the profile's views.
-    let armsAhead: Bool
-    /// The file in /run/alma of a task that arms ahead, whose contents come with the task.
-    let script: String?
-    /// `limited`, which each of the task's processes carries; the cgroup's are set anew by each run.
-    let limits: Limits
-    private let seccomp: Unhashed<SeccompProfile>
-    /// To find out at once whether the host's cgroups can limit anything.
-    private let treeLimits: Unhashed<Limits>
-
-    static let limited: [LimitKey] = [.cpu, .openFiles, .fileSize, .processes]
-    /// What the tools call the code of a call; a user's own scripts have any name.
-    private static let codeNames: Set<String> = ["code.py", "code.js"]
-
-    struct FreshWorkspace: Hashable, Sendable {
-        var bytes: Int64
-        var files: Int64
-    }
-
-    /// Told apart by other fields.
-    private struct Unhashed<Value: Sendable>: Hashable, Sendable {
-        var value: Value
-        static func == (_: Self, _: Self) -> Bool { true }
-        func hash(into hasher: inout Hasher) {}
-    }
-
-    init(_ plan: RunPlan) {
-        seccompOrigin = plan.profile.seccomp.origin
-        seccompSHA256 = plan.profile.seccomp.sha256
-        views = plan.profile.mounts
-        network = plan.network
-        showsHostFiles = plan.showsHostFiles
-        filterKind = plan.filterKind
-        temporaryBytes = plan.limits[.tmp] ?? 0
-        temporaryFiles = plan.limits[.workspaceFiles] ?? 0
-        workspace =
-            plan.task.usesWorkspace && plan.call.workspace == .fresh
-            ? FreshWorkspace(bytes: plan.limits[.workspace] ?? 0, files: plan.limits[.workspaceFiles] ?? 0) : nil
-        let name = plan.task.script?.name
-        armsAhead =
-            plan.call.mounts.isEmpty && (!plan.task.usesWorkspace || plan.call.workspace == .fresh)
-            && name.map(Self.codeNames.contains) ?? true
-        script = armsAhead ? name : nil
-        limits = Limits(plan.limits.amounts.filter { Self.limited.contains($0.key) })
-        seccomp = Unhashed(value: plan.profile.seccomp)
-        treeLimits = Unhashed(value: plan.limits)
-    }
-
-    func filter(_ filters: CompiledFilterCache, memoryIsSampled: Bool) throws(AlmaError) -> CompiledFilter {
-        try filters.filter(
-            seccomp.value, network: network, showsHostFiles: showsHostFiles, memoryIsSampled: memoryIsSampled,
-            kind: filterKind)
-    }
-
-    func makeCgroup(on host: CgroupHost, name: String) -> Cgroup? {
-        Cgroup.make(
-            on: host, name: name, memory: treeLimits.value[.memory] ?? 0,
-            processes: treeLimits.value[.processes] ?? 0)
-    }
-}
 
 /// A sandbox that is built, or being built, and waits for its one task.
 struct BuiltSandbox: Sendable {
@@ -178,10 +104,12 @@ actor SandboxPool {
 
     /// Builds as many of this shape as are to be kept ready, one after the other.
     func refill(_ shape: SandboxShape) async {
-        while keeps, !isClosed, let shelf = shelves[shape], shelf.ready.count + shelf.building.count < shelf.wanted,
-            shelves.values.reduce(0, { $0 + $1.ready.count + $1.building.count }) < Self.most.ofAll,
-            living < mostLiving
-        {
+        while keeps, !isClosed, let shelf = shelves[shape], shelf.ready.count + shelf.building.count < shelf.wanted {
+            if shelves.values.reduce(0, { $0 + $1.ready.count + $1.building.count }) >= Self.most.ofAll {
+                guard let oldest = takeOldest(but: shape) else { return }
+                await end(oldest)
+                continue
+            }
             // What fails now is said to the run that asks for one.
             let building = Task { await self.build(shape) }
             shelves[shape]?.building.append(building)
@@ -190,13 +118,22 @@ actor SandboxPool {
             guard let place = shelves[shape]?.building.firstIndex(of: building) else { continue }
             shelves[shape]?.building.remove(at: place)
             guard let sandbox else { return }
+            guard waiting.isEmpty else { return await end(sandbox) }
             shelves[shape]?.ready.append(sandbox)
         }
     }
 
+    /// One that is ready, of the shape that was not asked for the longest.
+    private func takeOldest(but kept: SandboxShape? = nil) -> BuiltSandbox? {
+        let shelf = shelves.filter { !$0.value.ready.isEmpty && $0.key != kept }
+            .min { $0.value.lastTaken < $1.value.lastTaken }
+        return shelf.flatMap { shelves[$0.key]?.ready.removeFirst() }
+    }
+
     /// - Returns: nil when it is not as good as it can be here.
     private func build(_ shape: SandboxShape) async -> BuiltSandbox? {
-        guard var sandbox = try? await start(shape) else { return nil }
+        // Whoever comes with a finished run does not wait for others.
+        guard living < mostLiving, var sandbox = try? await start(shape) else { return nil }
         do throws(AlmaError) {
             if try await sandbox.awaitPrepared() || cgroups == .none {
                 if shape.armsAhead { try await arm(&sandbox, shape) }
@@ -217,12 +154,11 @@ actor SandboxPool {
     /// Counts one more, when there may be: before that, one that waits for a run ends, or a run waits for an end.
     private func admit() async {
         while living >= mostLiving {
-            let oldest = shelves.filter { !$0.value.ready.isEmpty }.min { $0.value.lastTaken < $1.value.lastTaken }
-            if let shape = oldest?.key, let sandbox = shelves[shape]?.ready.removeFirst() {
-                await end(sandbox)
-            } else {
-                await withCheckedContinuation { waiting.append($0) }
+            guard let oldest = takeOldest() else {
+                // Who is woken has the place of the one that ended.
+                return await withCheckedContinuation { waiting.append($0) }
             }
+            await end(oldest)
         }
         living += 1
     }
@@ -265,8 +201,7 @@ actor SandboxPool {
 
     private func leave(_ owner: SpawnerClient.Owner) {
         owners.give(owner)
-        living -= 1
-        if !waiting.isEmpty { waiting.removeFirst().resume() }
+        if waiting.isEmpty { living -= 1 } else { waiting.removeFirst().resume() }
     }
 
     /// Ends what waits when no run of its shape came for a while.

@@ -31,6 +31,7 @@ struct RunPlan: Sendable {
         profile = order.profile
         policy = order.stamp
         task = try tool.task(call, profile)
+        try Self.check(task.script)
         limits = try Self.limits(call, task, profile)
         network = call.network ?? profile.network
         (environment, environmentDropped) = TaskEnvironment.make(call.environment)
@@ -51,6 +52,17 @@ struct RunPlan: Sendable {
             limits[.cpu] = min(wall, most(.cpu, profile))
         }
         return limits
+    }
+
+    /// In base64 it goes to the executor in one frame.
+    private static let mostScriptBytes = 11 << 20
+
+    private static func check(_ script: Script?) throws(AlmaError) {
+        guard let script, script.contents.count > mostScriptBytes else { return }
+        throw AlmaError(
+            .inputTooLarge,
+            "the code has \(script.contents.count) bytes, at most \(mostScriptBytes) are run; "
+                + "put what it works on into the workspace")
     }
 
     private static func most(_ key: LimitKey, _ profile: SandboxProfile) -> Int64 {

@@ -62,8 +62,6 @@ final class RunSession: Sendable {
     private func perform(
         _ sandbox: BuiltSandbox, workspace: RunWorkspace, copyOut: CopyTarget?
     ) async throws(AlmaError) -> ToolResult {
-        let mounts = try await openMounts(sandbox.owner)
-        defer { mounts.forEach { close($0) } }
         // What does not need the task's first process is done while it is made.
         let isLimited = try limit(sandbox.cgroup)
         FaultPoint.reached("run.cgroup")
@@ -73,7 +71,7 @@ final class RunSession: Sendable {
         defer { assignment.closeDescriptors() }
         let isInCgroup = try await sandbox.awaitPrepared()
         FaultPoint.reached("run.prepared")
-        if !sandbox.isArmed { try await arm(sandbox, workspace, mounts) }
+        if !sandbox.isArmed { try await arm(sandbox, workspace) }
         FaultPoint.reached("run.armed")
         control.started(sandbox.executor)
         var facts = ResultBuilder.CgroupFacts()
@@ -118,7 +116,9 @@ final class RunSession: Sendable {
         return opened
     }
 
-    private func arm(_ sandbox: BuiltSandbox, _ workspace: RunWorkspace, _ mounts: [Int32]) async throws(AlmaError) {
+    private func arm(_ sandbox: BuiltSandbox, _ workspace: RunWorkspace) async throws(AlmaError) {
+        let mounts = try await openMounts(sandbox.owner)
+        defer { mounts.forEach { close($0) } }
         let message = ArmingMessage(
             SandboxShape(plan), workspace: workspace, script: plan.task.script?.name, held: plan.held,
             mounts: plan.call.mounts.map(\.target))
@@ -145,7 +145,8 @@ final class RunSession: Sendable {
         var report = try report(answer, printed: (stdout.total, stderr.total))
         report.layers = RunReport.layers(isolation)
         if let cgroup = sandbox.cgroup {
-            facts.outOfMemory = cgroup.outOfMemoryKills > 0
+            // Before that it was the host's need that killed it.
+            facts.outOfMemory = control.isTaken && cgroup.outOfMemoryKills > 0
             facts.forksRefused = cgroup.refusedForks > 0
         }
         let result = ResultBuilder(

@@ -74,7 +74,7 @@ enum MountTarget {
         "/proc", "/dev", "/sys", "/run", "/etc", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/lib32", "/libx32",
     ]
 
-    /// What goes to an executor in one message with the workspace and the files of a cgroup: 16 descriptors at most.
+    /// What goes to an executor in one message with the workspace: 16 descriptors at most.
     private static let most = 12
 
     /// - Throws: `input.invalid`.
