@@ -57,6 +57,8 @@ final class TaskRun {
         started = .now
         _ = write(prepared.streams.link, "g", 1)
         FaultPoint.reached("executor.started")
+        // What came in one piece with the task.
+        serveMessages()
         while !(phase == .dead && output.isFinished) { step() }
         return report()
     }
@@ -112,6 +114,10 @@ final class TaskRun {
         guard channel.flush(flags: MSG_DONTWAIT), channel.fill(flags: MSG_DONTWAIT) != .closed else {
             abandon()
         }
+        serveMessages()
+    }
+
+    private func serveMessages() {
         while true {
             do {
                 guard let message = try channel.next() else { return }

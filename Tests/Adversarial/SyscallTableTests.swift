@@ -72,7 +72,8 @@
                 }
             }
             let stage = try Stage()
-            #expect(try await CallTable(calls: calls).differences(options(shipped, stage)) == [])
+            let differences = try await CallTable(calls: calls).differences(options(shipped, stage))
+            #expect(differences == [])
         }
 
         @Test("B51b and in isolated Python, which is what the strict policy leaves")

@@ -210,11 +210,43 @@ struct SandboxPoolTests {
         }
     }
 
-    private func shape(_ call: ToolCall) throws -> SandboxShape {
+    @Test("heed what comes together with their task")
+    func together() async throws {
+        try await withPool { pool, shape in
+            let plan = try self.plan(ToolCall(tool: "shell", input: ["argv": ["cat"]]))
+            await pool.refill(shape)
+            let sandbox = try await pool.take(shape)
+            let initPID = try await sandbox.executor.awaitPrepared()
+            if !sandbox.isArmed {
+                let workspace = try #require(sandbox.workspace)
+                let message = ArmingMessage(shape, workspace: workspace, script: nil)
+                try await sandbox.executor.arm(message, with: workspace.descriptors)
+            }
+            let executor = try #require(HostProcess(pid: initPID).parent)
+            kill(executor.pid, SIGSTOP)
+            #expect(await Host.eventually { executor["State"]?.first == "T" })
+            let workspace = try #require(sandbox.workspace)
+            let message = AssignmentMessage(
+                plan: plan, workspace: workspace, filter: sandbox.filter, cgroup: nil, layers: [])
+            await sandbox.executor.assign(message.params, with: [])
+            await sandbox.executor.sendInput([], isLast: true)
+            kill(executor.pid, SIGCONT)
+            while let message = await sandbox.executor.next() {
+                guard case .response(ExecutorClient.assignID, let report) = message else { continue }
+                #expect(report["wait_status"] == 0 && report["ended_by"] == .null, "\(report)")
+                break
+            }
+            await pool.end(sandbox)
+        }
+    }
+
+    private func shape(_ call: ToolCall) throws -> SandboxShape { SandboxShape(try plan(call)) }
+
+    private func plan(_ call: ToolCall) throws -> RunPlan {
         let tool = try RunPlan.check(call, .builtIn)
         let decision = Decision(effect: .allow, rules: [], reason: "", profile: tool.description.profile)
         let order = try RunOrder(id: "id", call: call, policy: Sandbox.policy.get(), decision: decision)
-        return SandboxShape(try RunPlan(order, tool: tool))
+        return try RunPlan(order, tool: tool)
     }
 
     private func withPool(
