@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: run test adversarial fuzz soak bench install format
+.PHONY: run test adversarial fuzz soak bench bench-check install format
 
 run: ## build it and watch it do its job
 	.ci/tour
@@ -22,6 +22,9 @@ fuzz: ## a minute of hostile input for each reader of it
 
 bench: ## times and memory beside peers
 	Tests/Benchmarks/run
+
+bench-check: ## whether a ratio to a peer became worse
+	Tests/Benchmarks/run --check
 
 install: ## PREFIX=/usr/local DESTDIR=
 	.ci/install "$(DESTDIR)" "$(PREFIX)"

@@ -93,10 +93,6 @@ let package = Package(
             name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "AlmaOperations", "CConfinement"],
             path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
-        .executableTarget(
-            name: "alma-bench",
-            dependencies: ["AlmaModel", "AlmaPolicy", "AlmaExecution", "AlmaSocket", "AlmaWire"],
-            path: "Tests/Benchmarks", exclude: ["run"]),
         .target(name: "CSeccompProbe", path: "Tests/Support/CSeccompProbe"),
         .target(name: "TestStage", path: "Tests/Support/Stage"),
         .executableTarget(
