@@ -89,8 +89,10 @@ let package = Package(
                 .unsafeFlags(["-std=c11", "-Wall", "-Wextra", "-Werror"]),
             ]),
         .target(name: "AlmaOperations", dependencies: ["AlmaModel", "CConfinement"], path: "Sandbox/Operations"),
+        .target(name: "AlmaInterpreter", path: "Sandbox/Interpreter", resources: [.embedInCode("warm.py")]),
         .executableTarget(
-            name: "alma-executor", dependencies: ["AlmaModel", "AlmaWire", "AlmaOperations", "CConfinement"],
+            name: "alma-executor",
+            dependencies: ["AlmaModel", "AlmaWire", "AlmaOperations", "AlmaInterpreter", "CConfinement"],
             path: "Sandbox/Executor",
             swiftSettings: [.define(testSwitches, .when(configuration: .debug))]),
         .target(name: "CSeccompProbe", path: "Tests/Support/CSeccompProbe"),

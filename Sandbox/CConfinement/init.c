@@ -79,6 +79,7 @@ static void reap_until_none_left(pid_t tool, int link)
 {
     struct alma_record record = {.kind = ALMA_RECORD_ENDED};
     struct rusage usage;
+    siginfo_t other;
     int status;
     pid_t pid;
 
@@ -90,6 +91,7 @@ static void reap_until_none_left(pid_t tool, int link)
             record.max_rss_kib = usage.ru_maxrss;
         if (pid == tool) {
             record.wait_status = status;
+            record.alone = waitid(P_ALL, 0, &other, WEXITED | WNOHANG | WNOWAIT) != 0;
             send_record(link, &record);
         }
     }

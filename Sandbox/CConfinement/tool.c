@@ -69,6 +69,8 @@ static int filter_and_wait(const struct alma_tool *tool)
     sent = alma_send(tool->link, &record, sizeof record, &listener, listener >= 0, 0);
     if (listener >= 0)
         close(listener);
+    if (sent == (ssize_t)sizeof record && tool->warm_up != NULL)
+        tool->warm_up(tool->warm_up_context);
     if (sent != (ssize_t)sizeof record || read(tool->link, &go, 1) != 1)
         _exit(127);
     return 0;

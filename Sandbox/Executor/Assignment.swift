@@ -63,6 +63,8 @@ struct Assignment {
     /// Paths in the workspace of which is told what lies there in the end.
     var reported: [String]
     var cgroupFiles: [String]
+    /// Whether standard input comes by `stdin`; else there is none.
+    var hasInput: Bool
     /// For the file that was named before.
     var script: [UInt8]?
     var comparison: Comparison
@@ -75,7 +77,8 @@ struct Assignment {
             let protected = Self.strings(params["protect"]), let reported = Self.strings(params["report"]),
             let cgroupFiles = Self.strings(params["cgroup"]),
             let comparison = params["compare"]?.string.flatMap(Comparison.init),
-            let required = Self.strings(params["required"]), let refusals = params["refusals"]?.members
+            let hasInput = params["input_follows"]?.bool, let required = Self.strings(params["required"]),
+            let refusals = params["refusals"]?.members
         else { throw RPCError(code: -32602, message: "assign lacks a field or has one of the wrong type") }
         work = try Self.work(params)
         limits = try Self.limits(params["limits"])
@@ -84,6 +87,7 @@ struct Assignment {
         self.reported = reported
         self.cgroupFiles = cgroupFiles
         self.comparison = comparison
+        self.hasInput = hasInput
         self.required = Set(required.compactMap(Layer.init))
         self.refusals = [:]
         for refusal in refusals {

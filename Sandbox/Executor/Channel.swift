@@ -9,7 +9,8 @@ final class Channel {
     private var reader = FrameReader()
     private var arrived: [Int32] = []
     private var outgoing: [UInt8] = []
-    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    /// Bytes taken at a time.
+    private static let piece = 64 << 10
 
     enum Filling { case got, nothing, closed }
 
@@ -22,11 +23,13 @@ final class Channel {
     func fill(flags: Int = 0) -> Filling {
         var passed = [Int32](repeating: -1, count: 16)
         var count = passed.count
-        let received = alma_receive(descriptor, &buffer, buffer.count, &passed, &count, Int32(flags))
-        if received < 0 { return errno == EAGAIN || errno == EINTR ? .nothing : .closed }
-        arrived.append(contentsOf: passed.prefix(count))
-        reader.append(buffer[..<received])
-        return received == 0 ? .closed : .got
+        return withUnsafeTemporaryAllocation(byteCount: Self.piece, alignment: 16) { piece in
+            let received = alma_receive(descriptor, piece.baseAddress, piece.count, &passed, &count, Int32(flags))
+            if received < 0 { return errno == EAGAIN || errno == EINTR ? .nothing : .closed }
+            arrived.append(contentsOf: passed.prefix(count))
+            reader.append(piece.prefix(received))
+            return received == 0 ? .closed : .got
+        }
     }
 
     /// The next message among those that arrived.
@@ -52,6 +55,9 @@ final class Channel {
             if fill() == .closed { return nil }
         }
     }
+
+    /// Returns when the peer is gone, or wants to hear nothing more.
+    func awaitEnd() { while fill() != .closed {} }
 
     /// The descriptors that came with a message, in order.
     /// - Returns: nil when there are fewer than `count`; all of them are closed then.

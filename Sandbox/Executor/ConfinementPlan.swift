@@ -5,8 +5,6 @@ import Glibc
 
 /// What `prepare` asks for, checked.
 struct ConfinementPlan {
-    static let protocolVersion: Int64 = 1
-
     var views: [(path: String, optional: Bool)]
     var tmpBytes: UInt64
     var tmpFiles: UInt64
@@ -19,9 +17,9 @@ struct ConfinementPlan {
     var executorFilter: [UInt8]
 
     init(_ params: JSON) throws(RPCError) {
-        guard params["protocol"]?.integer == Self.protocolVersion else {
+        guard params["protocol"]?.integer == ExecutorProtocol.version else {
             throw RPCError(
-                code: -32602, message: "protocol must be \(Self.protocolVersion): alma and alma-executor differ")
+                code: -32602, message: "protocol must be \(ExecutorProtocol.version): alma and alma-executor differ")
         }
         guard let views = params["views"]?.array, let tmpBytes = params["tmp_bytes"]?.integer, tmpBytes > 0,
             let tmpFiles = params["tmp_files"]?.integer, tmpFiles > 0, let network = params["network"]?.string,

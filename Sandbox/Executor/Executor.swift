@@ -1,3 +1,4 @@
+import AlmaInterpreter
 import AlmaModel
 import AlmaWire
 import CConfinement
@@ -10,10 +11,11 @@ final class Executor {
     private let host: NamespaceIDs
     private let region: Region
     private let tool: UnsafeMutablePointer<alma_tool>
+    private let interpreter: Interpreter?
     /// Of entering the namespaces: told when somebody asks for more.
     private var failure = alma_failure()
 
-    static func run(channel: Channel, sync: Int32, parent: pid_t) -> Never {
+    static func run(channel: Channel, sync: Int32, parent: pid_t, interpreter: Interpreter?) -> Never {
         var none = sigset_t()
         sigemptyset(&none)
         sigprocmask(SIG_SETMASK, &none, nil)
@@ -24,16 +26,17 @@ final class Executor {
         let host = NamespaceIDs(process: "self")
         FaultPoint.reached("executor.forked")
         guard alma_die_with_parent(parent) == 0, alma_enter_user_namespace(sync) == 0,
-            let executor = Executor(channel: channel, host: host)
+            let executor = Executor(channel: channel, host: host, interpreter: interpreter)
         else { exit(1) }
         close(sync)
         executor.serve()
     }
 
-    private init?(channel: Channel, host: NamespaceIDs) {
+    private init?(channel: Channel, host: NamespaceIDs, interpreter: Interpreter?) {
         guard let region = Region(), let tool = region.place(alma_tool()) else { return nil }
         self.channel = channel
         self.host = host
+        self.interpreter = interpreter
         self.region = region
         self.tool = tool
     }
@@ -56,7 +59,8 @@ final class Executor {
         let armed: Armed
         do { armed = try arm(arming, prepared) } catch { refuse(armID, error) }
         FaultPoint.reached("executor.armed")
-        channel.send(.response(armID, result: [:]))
+        channel.send(.response(armID, result: ["isolation": armed.isolation.json]))
+        Rehearsal.task()
         // Meanwhile the tool may be killed: it is the first to go when the host lacks memory.
         guard case .request(let assignID, "assign", let params) = channel.wait(unless: prepared.streams.link) else {
             exit(0)
@@ -70,6 +74,8 @@ final class Executor {
         }
         channel.flush(flags: 0)
         FaultPoint.reached("executor.reported")
+        // The end of a process takes longer than to hand over a result, and would keep its processor from the reader.
+        channel.awaitEnd()
         exit(0)
     }
 
@@ -89,7 +95,7 @@ final class Executor {
         guard var streams, place(plan, streams, joins) else { throw failure(ALMA_STAGE_START, ENOMEM) }
         let kernelMemory = KernelMemory(host: host, hasInternet: plan.loopback)
         let initPID = try enter(plan)
-        if initPID == 0 { Operation.run(tool) }
+        if initPID == 0 { beTool() }
         FaultPoint.reached("executor.entered")
         streams.closeToolEnds()
         joins.forEach { close($0) }
@@ -100,6 +106,15 @@ final class Executor {
         return Prepared(
             initPID: initPID, initPidfd: pidfd, streams: streams, executorFilter: plan.executorFilter, host: host,
             kernelMemory: kernelMemory, memoryIsSampled: plan.memoryIsSampled, views: plan.views.map(\.path))
+    }
+
+    /// In the task's first process, when what it is to do is in this program: an operation, or the interpreter.
+    private func beTool() -> Never {
+        guard tool.pointee.operation == nil, let interpreter else { Operation.run(tool) }
+        let (arguments, environment) = (Region.bytes(tool.pointee.argv), Region.bytes(tool.pointee.envp))
+        // Shared with executor and init, who must not see it written by a task.
+        region.leave()
+        interpreter.become(arguments, environment: environment)
     }
 
     private func place(_ plan: ConfinementPlan, _ streams: Streams, _ joins: [Int32]) -> Bool {
@@ -121,6 +136,13 @@ final class Executor {
             }
         }
         tool.pointee.join_count = Int32(joins.count)
+        if let interpreter {
+            tool.pointee.warm_up = { context in
+                guard let context else { return }
+                Unmanaged<Interpreter>.fromOpaque(context).takeUnretainedValue().rehearse()
+            }
+            tool.pointee.warm_up_context = Unmanaged.passUnretained(interpreter).toOpaque()
+        }
         return true
     }
 
@@ -219,8 +241,9 @@ final class Executor {
             guard let path = region.place(string: program), let argv = region.place(strings: arguments) else {
                 return false
             }
-            tool.pointee.program = UnsafePointer(path)
             tool.pointee.argv = UnsafePointer(argv)
+            let isInherited = interpreter?.canRun(program, arguments) ?? false
+            if !isInherited { tool.pointee.program = UnsafePointer(path) }
         case .operation(let name, let input):
             let order: JSON = ["input": input, "protect": JSON(protected)]
             let bytes = order.compactBytes.map { CChar(bitPattern: $0) }
@@ -278,17 +301,5 @@ final class Executor {
 
     private func receiveRecord(_ link: Int32, _ descriptors: inout [Int32]) -> alma_record {
         Prepared.receiveRecord(link, &descriptors, flags: 0) ?? alma_record()
-    }
-}
-
-/// One step of the confinement that failed, as it goes to the coordinator.
-struct StageFailure {
-    var stage: Int32
-    var error: Int32
-
-    var rpc: RPCError {
-        RPCError(
-            code: -32000, message: "confinement step \(stage) failed: \(String(cString: strerror(error)))",
-            data: ["stage": JSON(stage), "errno": JSON(error)])
     }
 }

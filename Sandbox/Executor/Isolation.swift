@@ -96,8 +96,9 @@ enum SmallFile {
     }
 
     static func read(_ descriptor: Int32) -> String {
-        var bytes = [UInt8](repeating: 0, count: 16 << 10)
-        let count = pread(descriptor, &bytes, bytes.count, 0)
-        return count > 0 ? String(decoding: bytes[..<count], as: UTF8.self) : ""
+        withUnsafeTemporaryAllocation(byteCount: 16 << 10, alignment: 16) { bytes in
+            let count = pread(descriptor, bytes.baseAddress, bytes.count, 0)
+            return String(decoding: bytes.prefix(max(0, count)), as: UTF8.self)
+        }
     }
 }

@@ -1,3 +1,5 @@
+import AlmaModel
+import AlmaWire
 import CConfinement
 import Glibc
 
@@ -94,5 +96,17 @@ struct Streams {
     mutating func closeToolEnds() {
         for descriptor in [toolLink, toolError, toolInput, toolOutput, toolDiagnostics] { close(descriptor) }
         (toolLink, toolError, toolInput, toolOutput, toolDiagnostics) = (-1, -1, -1, -1, -1)
+    }
+}
+
+/// One step of the confinement that failed, as it goes to the coordinator.
+struct StageFailure {
+    var stage: Int32
+    var error: Int32
+
+    var rpc: RPCError {
+        RPCError(
+            code: -32000, message: "confinement step \(stage) failed: \(String(cString: strerror(error)))",
+            data: ["stage": JSON(stage), "errno": JSON(error)])
     }
 }

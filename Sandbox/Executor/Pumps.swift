@@ -13,7 +13,8 @@ struct OutputPump {
     private let limit: Int64
     private(set) var openStreams: [(stream: Stream, descriptor: Int32)]
     private var bytes: [Stream: Int64] = [:]
-    private var buffer = [UInt8](repeating: 0, count: 64 << 10)
+    /// Bytes taken at a time.
+    private static let piece = 64 << 10
 
     init(channel: Channel, streams: Streams, limit: Int64) {
         self.channel = channel
@@ -27,8 +28,17 @@ struct OutputPump {
 
     /// - Returns: true when the task has printed more than it may; nothing beyond is sent.
     mutating func pump(_ source: (stream: Stream, descriptor: Int32)) -> Bool {
-        let count = read(source.descriptor, &buffer, buffer.count)
-        if count < 0, errno == EAGAIN || errno == EINTR { return false }
+        withUnsafeTemporaryAllocation(byteCount: Self.piece, alignment: 16) { piece in
+            let count = read(source.descriptor, piece.baseAddress, piece.count)
+            if count < 0, errno == EAGAIN || errno == EINTR { return false }
+            return take(piece.prefix(max(0, count)), from: source)
+        }
+    }
+
+    private mutating func take(
+        _ piece: Slice<UnsafeMutableRawBufferPointer>, from source: (stream: Stream, descriptor: Int32)
+    ) -> Bool {
+        let count = piece.count
         guard count > 0 else {
             openStreams.removeAll { $0.stream == source.stream }
             close(source.descriptor)
@@ -38,7 +48,7 @@ struct OutputPump {
         bytes[source.stream, default: 0] += Int64(count)
         let passed = min(Int64(count), room)
         if passed > 0 {
-            let text = Base64.encode(buffer[..<Int(passed)])
+            let text = Base64.encode(piece.prefix(Int(passed)))
             channel.send(
                 .notification(
                     method: "output", params: ["stream": .string(source.stream.rawValue), "base64": .string(text)]))
@@ -54,9 +64,11 @@ struct InputPump {
     private var isOpen = true
     private var pending: (id: RequestID, bytes: ArraySlice<UInt8>, isLast: Bool)?
 
-    init(channel: Channel, descriptor: Int32) {
+    /// - Parameter isOpen: false: there is none.
+    init(channel: Channel, descriptor: Int32, isOpen: Bool) {
         self.channel = channel
         self.descriptor = descriptor
+        if !isOpen { close() }
     }
 
     var isWaiting: Bool { isOpen && pending != nil }

@@ -15,7 +15,20 @@ final class Region {
         self.capacity = capacity
     }
 
-    deinit { munmap(base, capacity) }
+    deinit { leave() }
+
+    /// Nothing of it is there any more for this process.
+    func leave() { munmap(base, capacity) }
+
+    /// The strings of a list that was placed, or of none.
+    static func bytes(_ list: UnsafePointer<UnsafeMutablePointer<CChar>?>?) -> [[UInt8]] {
+        guard let list else { return [] }
+        var strings: [[UInt8]] = []
+        while let string = list[strings.count] {
+            strings.append(Array(UnsafeRawBufferPointer(start: string, count: strlen(string))))
+        }
+        return strings
+    }
 
     private func reserve(_ length: Int, alignment: Int) -> UnsafeMutableRawPointer? {
         let start = (used + alignment - 1) & ~(alignment - 1)

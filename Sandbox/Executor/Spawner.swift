@@ -1,3 +1,4 @@
+import AlmaInterpreter
 import AlmaModel
 import AlmaWire
 import CConfinement
@@ -8,10 +9,17 @@ import Glibc
 final class Spawner {
     private let channel: Channel
     private let children = Children()
+    private let interpreterWords: [String]
+    /// The one that executors inherit, started; nil when they are to have none.
+    private var interpreter: Interpreter?
     /// Of running tasks, by the id of the request that took them.
     private var holds: [Int64: Hold] = [:]
 
-    init(channel: Channel) { self.channel = channel }
+    /// - Parameter interpreter: its path, and code that many of its programs are; then this spawner is for it alone.
+    init(channel: Channel, interpreter: [String]) {
+        self.channel = channel
+        interpreterWords = interpreter
+    }
 
     func run() -> Never {
         if alma_is_privileged() == 0, alma_enter_host_view() != 0 { refuseEverything(errno) }
@@ -19,8 +27,9 @@ final class Spawner {
         // So that it sees the end of whatever an executor leaves behind.
         _ = alma_adopt_orphans()
         FaultPoint.reached("spawner.started")
+        if let program = interpreterWords.first { startInterpreter(program) }
         Rehearsal.run()
-        channel.send(.notification(method: "ready", params: [:]))
+        channel.send(.notification(method: "ready", params: ["protocol": .integer(ExecutorProtocol.version)]))
         while children.waitForFrame(on: channel) {
             guard let message = channel.wait(), case .request(let id, let method, let params) = message else { break }
             answer(id, method, params)
@@ -31,6 +40,15 @@ final class Spawner {
             holds.values.forEach { $0.release() }
         }
         exit(0)
+    }
+
+    private func startInterpreter(_ program: String) {
+        do throws(InterpreterFailure) {
+            interpreter = try Interpreter(program: program, known: Array(interpreterWords.dropFirst()))
+        } catch {
+            channel.send(.notification(method: "refused", params: ["reason": .string(error.reason)]))
+            exit(1)
+        }
     }
 
     /// Without a user namespace nothing can be confined: says so and ends.
@@ -47,6 +65,9 @@ final class Spawner {
         case "workspace.open": return open(id, params)
         case "workspace.make": descriptors = single(make(params))
         case "workspace.release": return release(id, params)
+        case "retire":
+            children.isLast = true
+            return channel.send(.response(id, result: [:]))
         case "workspace.sweep":
             if let records = params["records"]?.string { HoldRecord.sweep(records) }
             return channel.send(.response(id, result: [:]))
@@ -90,7 +111,8 @@ final class Spawner {
             close(channel.descriptor)
             // Before the parent goes on: a lock on a placeholder ends when nobody has it open any more.
             holds = [:]
-            Executor.run(channel: Channel(descriptor: channelEnds[1]), sync: sync[1], parent: parent)
+            let channel = Channel(descriptor: channelEnds[1])
+            Executor.run(channel: channel, sync: sync[1], parent: parent, interpreter: interpreter)
         }
         if pid > 0 { children.add(pid) }
         FaultPoint.reached("spawner.forked")
@@ -205,14 +227,16 @@ struct Owner {
 private final class Children {
     private let signals: Int32
     private var executors: Set<pid_t> = []
+    /// Whether the end of the last executor is the end of all.
+    var isLast = false
 
     init() { signals = alma_child_signals() }
 
     func add(_ pid: pid_t) { executors.insert(pid) }
 
-    /// - Returns: false when the channel can give no frame any more.
+    /// - Returns: false when the channel can give no frame any more, or there is nothing left to wait for.
     func waitForFrame(on channel: Channel) -> Bool {
-        while true {
+        while !isLast || !executors.isEmpty {
             var polled = [
                 pollfd(fd: channel.descriptor, events: Int16(POLLIN), revents: 0),
                 pollfd(fd: signals, events: Int16(POLLIN), revents: 0),
@@ -224,6 +248,7 @@ private final class Children {
             if polled[1].revents != 0 { reap() }
             if polled[0].revents != 0 { return true }
         }
+        return false
     }
 
     private func reap() {

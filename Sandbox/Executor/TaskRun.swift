@@ -16,7 +16,6 @@ final class TaskRun {
     private let channel: Channel
     private let prepared: Prepared
     private let assignment: Assignment
-    private let isolation: IsolationReading
     private let before: WorkspaceListing?
     private let watch: LimitWatch
     private var denials: Denials
@@ -30,7 +29,11 @@ final class TaskRun {
     private var started = MonotonicTime.now
     private var finished: MonotonicTime?
     private var drainUntil = MonotonicTime.never
+    /// When to say that the task runs.
+    private var tellAt = MonotonicTime.never
 
+    /// Seconds. What ends before that is told by its end alone: each word costs both sides time.
+    private static let silence = 0.05
     /// How long output may still come from what the program left behind, before all of it is killed.
     private static let drain = 0.1
 
@@ -41,20 +44,18 @@ final class TaskRun {
         prepared = armed.sandbox
         self.assignment = assignment
         listener = armed.listener
-        isolation = armed.isolation
         self.before = before
         watch = LimitWatch(assignment: assignment, cgroup: cgroup, sandbox: armed.sandbox)
         denials = Denials(refusals: assignment.refusals)
         output = OutputPump(channel: channel, streams: prepared.streams, limit: assignment.limits[.outputTotal] ?? 0)
-        input = InputPump(channel: channel, descriptor: prepared.streams.input)
+        input = InputPump(channel: channel, descriptor: prepared.streams.input, isOpen: assignment.hasInput)
         if listener >= 0 { alma_seccomp_tune(listener) }
     }
 
     /// Lets the tool go and returns when nothing of it is left, with all that is known about it.
     func run() -> JSON {
-        // Said while nothing hostile has run: afterwards nobody has to believe this process.
-        channel.send(.notification(method: "confined", params: ["isolation": isolation.json]))
         started = .now
+        tellAt = started.advanced(by: Self.silence)
         _ = write(prepared.streams.link, "g", 1)
         FaultPoint.reached("executor.started")
         // What came in one piece with the task.
@@ -86,8 +87,8 @@ final class TaskRun {
 
     private var nextDeadline: MonotonicTime {
         switch phase {
-        case .waiting, .running: min(wallDeadline, watch.nextSample)
-        case .draining: min(drainUntil, watch.nextSample)
+        case .waiting, .running: min(wallDeadline, watch.nextSample, tellAt)
+        case .draining: min(drainUntil, watch.nextSample, tellAt)
         case .dead: .never
         }
     }
@@ -97,10 +98,18 @@ final class TaskRun {
     private func keepTime() {
         guard phase != .dead else { return }
         let now = MonotonicTime.now
+        if now >= tellAt {
+            tellAt = .never
+            channel.send(.notification(method: "running", params: [:]))
+        }
         if phase == .draining {
             // What the program left behind has no more rights than the program.
             let isOver = now >= watch.nextSample && watch.sample(now: now) != nil
-            if output.isFinished || now >= drainUntil || isOver { kill() }
+            if output.isFinished, ended?.alone == 1 {
+                settle()
+            } else if output.isFinished || now >= drainUntil || isOver {
+                kill()
+            }
         } else if now >= wallDeadline {
             end(.wall)
         } else if now >= watch.nextSample, let exceeded = watch.sample(now: now) {
@@ -143,8 +152,6 @@ final class TaskRun {
         readLink()
         guard phase == .waiting else { return }
         phase = .running
-        guard execFailure == nil else { return }
-        channel.send(.notification(method: "started", params: [:]))
     }
 
     private func readLink() {
@@ -192,6 +199,13 @@ final class TaskRun {
         if cause == nil, ended == nil { cause = reason }
         watch.lastLook()
         kill()
+    }
+
+    /// Nothing of the task lives any more, and process 1 goes with this one: nobody has to wait for that.
+    private func settle() {
+        phase = .dead
+        FaultPoint.reached("executor.killing")
+        input.close()
     }
 
     /// Kills process 1 of the namespace, and so everything in it, and waits until it is gone.

@@ -12,6 +12,8 @@ public struct CoordinatorStatus: Sendable {
     public var waiting: Int
     public var mostRunning: Int
     public var readySandboxes: Int
+    /// By path, why each task starts it anew.
+    public var coldInterpreters: [String: String]
     public var pendingApprovals: Int
     public var tools: [ToolStatistics]
 }
@@ -26,7 +28,8 @@ extension Coordinator {
         return CoordinatorStatus(
             uptime: .now - started, policyName: policy.name, policySHA256: policy.sha256, isolation: isolation,
             running: counts.running, waiting: counts.waiting, mostRunning: settings.executors,
-            readySandboxes: await engine.readySandboxes, pendingApprovals: await approvals.count, tools: statistics.all)
+            readySandboxes: await engine.readySandboxes, coldInterpreters: await engine.coldInterpreters,
+            pendingApprovals: await approvals.count, tools: statistics.all)
     }
 
     /// The policy in force.

@@ -16,6 +16,8 @@ public struct EngineConfiguration: Sendable {
     public var keepsSandboxes: Bool
     /// At the same time, those that wait for a run included; a run beyond waits until another's is cleared away.
     public var mostSandboxes: Int
+    /// Is told what goes on more slowly than it should, in words for people; any thread may call it.
+    public var warn: @Sendable (String) -> Void = { _ in }
 
     public init(
         home: String, executor: String, guarded: [String], keepsSandboxes: Bool = false, mostSandboxes: Int = .max
@@ -112,6 +114,8 @@ public final class Engine: ToolEngine {
 
     public var readySandboxes: Int { get async { await starter.readySandboxes } }
 
+    public var coldInterpreters: [String: String] { get async { await starter.coldInterpreters } }
+
     public func close() async {
         await starter.close()
     }
@@ -144,6 +148,7 @@ actor EngineStarter {
                 self.starting = nil
                 lost.append(host.leftovers)
                 await host.sandboxes.close()
+                await host.interpreters?.close()
                 await host.spawner.close()
             }
         }
@@ -154,6 +159,13 @@ actor EngineStarter {
         get async {
             guard !isClosed, let host = try? await starting?.value.get() else { return 0 }
             return await host.sandboxes.ready
+        }
+    }
+
+    var coldInterpreters: [String: String] {
+        get async {
+            guard !isClosed, let host = try? await starting?.value.get() else { return [:] }
+            return await host.interpreters?.faults ?? [:]
         }
     }
 
@@ -185,6 +197,7 @@ actor EngineStarter {
         guard let host = try? await starting?.value.get() else { return }
         await host.leftovers.finish()
         await host.sandboxes.close()
+        await host.interpreters?.close()
         await host.spawner.close()
     }
 }
@@ -207,10 +220,14 @@ extension EngineHost {
         let spawner = try await SpawnerClient.start(executor: configuration.executor)
         FaultPoint.reached("engine.spawner")
         let owners = OwnerPool(isPrivileged: isPrivileged)
+        let interpreters =
+            configuration.keepsSandboxes
+            ? InterpreterSpawners(executor: configuration.executor, warn: configuration.warn) : nil
         let host = EngineHost(
-            spawner: spawner, workspaces: workspaces,
+            spawner: spawner, workspaces: workspaces, interpreters: interpreters,
             sandboxes: SandboxPool(
-                spawner: spawner, owners: owners, cgroups: cgroups, keeps: configuration.keepsSandboxes,
+                spawner: spawner, interpreters: interpreters, owners: owners, cgroups: cgroups,
+                keeps: configuration.keepsSandboxes,
                 most: configuration.mostSandboxes),
             isPrivileged: isPrivileged)
         if HostFile.exists(workspaces.holdRecords) { await spawner.sweep(records: workspaces.holdRecords) }

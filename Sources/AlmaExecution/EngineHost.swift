@@ -10,6 +10,8 @@ import Synchronization
 struct EngineHost: Sendable {
     let spawner: SpawnerClient
     let workspaces: WorkspaceGuard
+    /// nil: each task starts its interpreter anew.
+    let interpreters: InterpreterSpawners?
     let sandboxes: SandboxPool
     let leftovers = Leftovers()
     /// Root with the rights to map ids: workspaces are attached with their owner's identity.

@@ -41,6 +41,9 @@ public protocol ToolEngine: Sendable {
     /// How many finished sandboxes wait for a task.
     var readySandboxes: Int { get async }
 
+    /// Interpreters that each task has to start anew, by path, and why.
+    var coldInterpreters: [String: String] { get async }
+
     /// Ends every task and returns when all their processes are gone.
     func close() async
 }

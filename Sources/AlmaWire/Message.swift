@@ -171,3 +171,9 @@ public struct RPCError: Error, Sendable, Equatable {
         return .object(members)
     }
 }
+
+/// docs/protocol.md.
+public enum ExecutorProtocol {
+    /// Goes up with every change that one side could misunderstand.
+    public static let version: Int64 = 2
+}

@@ -49,20 +49,22 @@ extension Coordinator {
     /// - Throws: `store.*`, `policy.*`.
     convenience init(_ settings: Settings, as kind: OwnerKind, logger: Logger) throws(AlmaError) {
         try self.init(
-            engine: Engine(settings.engineConfiguration(kind)), ledger: Store.open(home: settings.home, as: kind),
+            engine: Engine(settings.engineConfiguration(kind, logger)),
+            ledger: Store.open(home: settings.home, as: kind),
             settings: settings.coordinator, library: settings.library, policy: settings.policy, logger: logger)
     }
 }
 
 extension Settings {
     /// - Parameter kind: one that serves keeps sandboxes ready for the next calls.
-    func engineConfiguration(_ kind: OwnerKind) -> EngineConfiguration {
+    func engineConfiguration(_ kind: OwnerKind, _ logger: Logger) -> EngineConfiguration {
         // A policy given by path lies anywhere: a task that could write it would decide what its successors may.
         let policyFile = Settings.isFile(policy: self.policy) ? [self.policy] : []
         var configuration = EngineConfiguration(
             home: home, executor: executor,
             guarded: [configurationDirectory, shareDirectory, binaries, socket] + policyFile)
         configuration.keepsSandboxes = kind == .serving
+        configuration.warn = { logger.warning("each task starts its interpreter anew", metadata: ["cause": "\($0)"]) }
         configuration.mostSandboxes = StandardDescriptors.shares.sandboxes
         return configuration
     }

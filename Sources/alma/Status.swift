@@ -36,7 +36,7 @@ struct Status: Verb {
         let queue = info["queue"]
         let policy = info["policy"]
         let seconds = Int64(info["uptime_s"]?.double ?? 0)
-        let lines = [
+        var lines = [
             "coordinator \(info["version"]?.string ?? "?"), pid \(number(info["pid"])), up \(Self.duration(seconds))",
             "socket      \(socket)",
             "policy      \(policy?["name"]?.string ?? "?") \(policy?["sha256"]?.string?.prefix(12) ?? "")",
@@ -44,6 +44,9 @@ struct Status: Verb {
             "ready       \(number(executors?["warm"])) sandboxes",
             "waiting     \(number(queue?["waiting"])), of these \(number(queue?["approvals"])) for approval",
         ]
+        for cold in executors?["cold"]?.members ?? [] {
+            lines.append("slow        \(cold.name) is started anew by each task: \(cold.value.string ?? "")")
+        }
         let tools = info["tools"]?.array ?? []
         guard !tools.isEmpty else { return Visible.text(lines.joined(separator: "\n"), keepingNewlines: true) }
         var table = Table(["TOOL", "CALLS", "FAILED", "DENIED", "CACHED", "P50", "P95"])

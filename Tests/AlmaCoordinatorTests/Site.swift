@@ -138,6 +138,7 @@ private struct PureEngine: ToolEngine {
         try await engine.run(order, connections: connections)
     }
     var readySandboxes: Int { get async { await engine.readySandboxes } }
+    var coldInterpreters: [String: String] { get async { await engine.coldInterpreters } }
     func close() async { await engine.close() }
 }
 

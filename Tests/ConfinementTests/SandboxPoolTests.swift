@@ -74,7 +74,7 @@ struct SandboxPoolTests {
             await pool.end(try await pool.take(shape))
             await pool.refill(shape)
             let waiting = try #require(await pool.ready(shape).first)
-            #expect(waiting.isArmed)
+            #expect(waiting.isolation != nil)
             let first = HostProcess(pid: try await waiting.executor.awaitPrepared())
             let tool = try #require(HostProcess.all.first { $0.parent == first })
             let victims = ["executor": try #require(first.parent), "init": first, "tool": tool]
@@ -217,17 +217,17 @@ struct SandboxPoolTests {
             await pool.refill(shape)
             let sandbox = try await pool.take(shape)
             let initPID = try await sandbox.executor.awaitPrepared()
-            if !sandbox.isArmed {
+            if sandbox.isolation == nil {
                 let workspace = try #require(sandbox.workspace)
                 let message = ArmingMessage(shape, workspace: workspace, script: nil)
-                try await sandbox.executor.arm(message, with: workspace.descriptors)
+                _ = try await sandbox.executor.arm(message, with: workspace.descriptors)
             }
             let executor = try #require(HostProcess(pid: initPID).parent)
             kill(executor.pid, SIGSTOP)
             #expect(await Host.eventually { executor["State"]?.first == "T" })
             let workspace = try #require(sandbox.workspace)
             let message = AssignmentMessage(
-                plan: plan, workspace: workspace, filter: sandbox.filter, cgroup: nil, layers: [])
+                plan: plan, workspace: workspace, filter: sandbox.filter, cgroup: nil, layers: [], hasInput: true)
             await sandbox.executor.assign(message.params, with: [])
             await sandbox.executor.sendInput([], isLast: true)
             kill(executor.pid, SIGCONT)

@@ -12,8 +12,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-/* Each stage belongs to one layer and one stable error; Swift maps them in ConfinementStage.swift.
- */
+/* Each stage belongs to one layer and one stable error: ConfinementStage in Swift. */
 enum alma_stage {
     ALMA_STAGE_NONE = 0,
     ALMA_STAGE_USER_NAMESPACE = 1,
@@ -162,6 +161,8 @@ struct alma_tool {
     int32_t joins[4]; /* cgroup files, open for writing, in which init enters itself */
     int32_t join_count;
     int32_t deny_tcp; /* Landlock refuses TCP too: no network */
+    void (*warm_up)(void *); /* NULL, or what the tool does first, confined and without its task */
+    void *warm_up_context;
     /* known at assign */
     const char *program; /* NULL: no exec, alma_tool_enter returns */
     const char *operation; /* then: one of ALMA's own, with its input */
@@ -188,6 +189,7 @@ struct alma_record {
     int32_t pid; /* WAITING: the tool's, as its namespace sees it */
     int32_t landlock_probe; /* WAITING: errno of opening what only Landlock forbids */
     int32_t wait_status; /* ENDED */
+    int32_t alone; /* ENDED: the tool has left nothing behind */
     int64_t cpu_microseconds; /* ENDED: the tool and what it waited for */
     int64_t max_rss_kib; /* ENDED */
 };

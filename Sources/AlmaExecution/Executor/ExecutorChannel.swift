@@ -32,7 +32,8 @@ final class ExecutorChannel: Sendable {
         let channel: ExecutorChannel
         private var frames = FrameReader()
         private(set) var descriptors: [Int32] = []
-        private var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        /// Bytes taken at a time.
+        private static let piece = 64 << 10
 
         init(_ channel: ExecutorChannel) { self.channel = channel }
 
@@ -58,15 +59,16 @@ final class ExecutorChannel: Sendable {
             while !Task.isCancelled {
                 var passed = [Int32](repeating: -1, count: accepting)
                 var count = accepting
-                let received = channel.reading.withRaw {
-                    alma_receive($0, &buffer, buffer.count, &passed, &count, Int32(MSG_DONTWAIT))
+                let (received, cause) = withUnsafeTemporaryAllocation(byteCount: Self.piece, alignment: 16) { piece in
+                    let received = channel.reading.withRaw {
+                        alma_receive($0, piece.baseAddress, piece.count, &passed, &count, Int32(MSG_DONTWAIT))
+                    }
+                    let cause = errno
+                    frames.append(piece.prefix(max(0, received)))
+                    return (received, cause)
                 }
-                let cause = errno
                 descriptors.append(contentsOf: passed.prefix(count))
-                if received > 0 {
-                    frames.append(buffer[..<received])
-                    return true
-                }
+                if received > 0 { return true }
                 guard received < 0, cause == EAGAIN || cause == EINTR else { return false }
                 let raw = channel.reading.withRaw { $0 }
                 await Reactor.shared.wait(for: .readable, on: raw)

@@ -12,8 +12,8 @@ final class ExecutorClient: Sendable {
     static let armID = RequestID.integer(2)
     static let assignID = RequestID.integer(3)
 
-    /// Seconds for building a sandbox, for arming it, and for letting its task go; each takes milliseconds.
-    static let patience = 20.0
+    /// For building a sandbox, for arming it, and for letting its task go; each takes milliseconds.
+    static let patience = Duration.seconds(20)
 
     private let channel: ExecutorChannel
     private let pidfd: OwnedDescriptor
@@ -68,19 +68,19 @@ final class ExecutorClient: Sendable {
     }
 
     /// Has it do all that needs no task, and returns when it is done. Its init must stand in its cgroup.
+    /// - Returns: what the kernel says is in force, read before anything of a task has run; afterwards nobody has to
+    ///   believe an executor.
     /// - Throws: `isolation.unavailable` with the layer, the cause and the fix; `run.executor_lost`.
-    func arm(_ message: ArmingMessage, with descriptors: [Int32]) async throws(AlmaError) {
+    func arm(_ message: ArmingMessage, with descriptors: [Int32]) async throws(AlmaError) -> JSON {
         await channel.send(.request(Self.armID, method: "arm", params: message.params), with: descriptors)
-        _ = try await answer(to: Self.armID)
+        return try await answer(to: Self.armID)["isolation"] ?? .null
     }
 
     private func answer(to id: RequestID) async throws(AlmaError) -> JSON {
-        // Ends when the answer is there, or kills the executor.
-        let watchdog = Task { if (try? await Task.sleep(for: .seconds(Self.patience))) != nil { kill() } }
+        let watch = Lookout.shared.watch { [self] in if $0 >= Self.patience { kill() } }
         // Not to be cut short by a cancelled run: the executor must be told to end in any case.
         let answer = await Task { await next() }.value
-        watchdog.cancel()
-        await watchdog.value
+        watch.end()
         switch answer {
         case .response(id, let result): return result
         case .failure(id, let failure): throw Self.error(failure)
@@ -112,7 +112,8 @@ final class ExecutorClient: Sendable {
     ) -> JSON {
         let views = shape.views.map { ["path": .string($0.path), "optional": .bool($0.optional)] as JSON }
         return [
-            "protocol": 1, "views": .array(views), "tmp_bytes": .integer(shape.temporaryBytes),
+            "protocol": .integer(ExecutorProtocol.version), "views": .array(views),
+            "tmp_bytes": .integer(shape.temporaryBytes),
             "tmp_files": .integer(shape.temporaryFiles), "network": .string(shape.network.rawValue),
             "memory_sampled": .bool(memoryIsSampled), "cgroup_joins": JSON(joins),
             "tool_filter": .string(Base64.encode(filter.program)),
@@ -190,9 +191,11 @@ final class ExecutorClient: Sendable {
         let raw = pidfd.withRaw { $0 }
         // Not cut short by a cancelled run; awaited at once.
         await Task {
-            let watchdog = Task { if (try? await Task.sleep(for: .seconds(5))) != nil { _ = alma_pidfd_kill(raw) } }
+            let watch = Lookout.shared.watch { [self] in
+                if $0 >= .seconds(5) { _ = pidfd.withRaw { alma_pidfd_kill($0) } }
+            }
             await Reactor.shared.wait(for: .readable, on: raw)
-            watchdog.cancel()
+            watch.end()
         }.value
     }
 }

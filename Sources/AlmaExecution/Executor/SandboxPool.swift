@@ -11,8 +11,8 @@ struct BuiltSandbox: Sendable {
     let filter: CompiledFilter
     /// nil when the shape has no fresh one.
     let workspace: RunWorkspace?
-    /// Whether nothing but the task itself is missing.
-    var isArmed = false
+    /// What is in force; nil until nothing but the task itself is missing.
+    var isolation: JSON?
 
     /// Returns when it is built and its init stands in its cgroup.
     /// - Returns: whether the kernel says so.
@@ -20,7 +20,7 @@ struct BuiltSandbox: Sendable {
     func awaitPrepared() async throws(AlmaError) -> Bool {
         let initPID = try await executor.awaitPrepared()
         guard let cgroup else { return false }
-        if !isArmed, cgroup.joins.isEmpty, !cgroup.attach(initPID) {
+        if isolation == nil, cgroup.joins.isEmpty, !cgroup.attach(initPID) {
             throw AlmaError(.isolationUnavailable, "the cgroup of the task could not be entered; run `alma doctor`")
         }
         return cgroup.holds(initPID)
@@ -39,6 +39,7 @@ actor SandboxPool {
     }
 
     private let spawner: SpawnerClient
+    private let interpreters: InterpreterSpawners?
     private let owners: OwnerPool
     private let cgroups: CgroupHost
     private let filters: CompiledFilterCache
@@ -56,14 +57,17 @@ actor SandboxPool {
     private static let most = (ofShape: 8, ofAll: 16)
 
     /// - Parameters:
+    ///   - interpreters: nil: each task starts its own.
     ///   - keeps: whether any are kept.
     ///   - most: how many there may be at the same time.
     ///   - idle: after how long without a run of their shape they end.
     init(
-        spawner: SpawnerClient, owners: OwnerPool, cgroups: CgroupHost, keeps: Bool, most: Int = .max,
+        spawner: SpawnerClient, interpreters: InterpreterSpawners? = nil, owners: OwnerPool, cgroups: CgroupHost,
+        keeps: Bool, most: Int = .max,
         idle: Duration = .seconds(60)
     ) {
         self.spawner = spawner
+        self.interpreters = interpreters
         self.owners = owners
         self.cgroups = cgroups
         self.keeps = keeps
@@ -104,6 +108,7 @@ actor SandboxPool {
 
     /// Builds as many of this shape as are to be kept ready, one after the other.
     func refill(_ shape: SandboxShape) async {
+        if let program = shape.interpreter { await interpreters?.awaitStart(of: program) }
         while keeps, !isClosed, let shelf = shelves[shape], shelf.ready.count + shelf.building.count < shelf.wanted {
             if shelves.values.reduce(0, { $0 + $1.ready.count + $1.building.count }) >= Self.most.ofAll {
                 guard let oldest = takeOldest(but: shape) else { return }
@@ -147,8 +152,7 @@ actor SandboxPool {
     private func arm(_ sandbox: inout BuiltSandbox, _ shape: SandboxShape) async throws(AlmaError) {
         let workspace = sandbox.workspace ?? .none
         let message = ArmingMessage(shape, workspace: workspace, script: shape.script)
-        try await sandbox.executor.arm(message, with: workspace.descriptors)
-        sandbox.isArmed = true
+        sandbox.isolation = try await sandbox.executor.arm(message, with: workspace.descriptors)
     }
 
     /// Counts one more, when there may be: before that, one that waits for a run ends, or a run waits for an end.
@@ -168,7 +172,7 @@ actor SandboxPool {
         await admit()
         let owner = owners.take()
         let executor: ExecutorClient
-        do throws(AlmaError) { executor = try await ExecutorClient.spawn(by: spawner, as: owner) } catch {
+        do throws(AlmaError) { executor = try await spawn(shape, as: owner) } catch {
             leave(owner)
             throw error
         }
@@ -186,6 +190,18 @@ actor SandboxPool {
             await end(executor, owner, cgroup)
             throw error
         }
+    }
+
+    /// By a spawner that has the interpreter started, if there is one.
+    private func spawn(
+        _ shape: SandboxShape, as owner: SpawnerClient.Owner
+    ) async throws(AlmaError) -> ExecutorClient {
+        if let program = shape.interpreter, let warm = await interpreters?.spawner(for: program),
+            let executor = try? await ExecutorClient.spawn(by: warm, as: owner)
+        {
+            return executor
+        }
+        return try await ExecutorClient.spawn(by: spawner, as: owner)
     }
 
     /// Ends a sandbox with its task, whatever state they are in; returns when nothing of them is left.

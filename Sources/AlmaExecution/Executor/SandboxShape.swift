@@ -11,6 +11,8 @@ struct SandboxShape: Hashable, Sendable {
     let network: NetworkMode
     let showsHostFiles: Bool
     let filterKind: SeccompCompiler.Kind
+    /// Which its executor is to inherit, if it can.
+    let interpreter: String?
     let temporaryBytes: Int64
     let temporaryFiles: Int64
     /// Of a fresh workspace; nil = the task has none, or one that is given with it.
@@ -50,6 +52,7 @@ struct SandboxShape: Hashable, Sendable {
         network = plan.network
         showsHostFiles = plan.showsHostFiles
         filterKind = plan.filterKind
+        interpreter = plan.interpreter
         temporaryBytes = plan.limits[.tmp] ?? 0
         temporaryFiles = plan.limits[.workspaceFiles] ?? 0
         workspace =

@@ -43,13 +43,16 @@ actor SpawnerClient {
         var unheld: [String]
     }
 
-    /// - Throws: `isolation.unavailable` when the program cannot be started or cannot confine anything on this host.
-    static func start(executor path: String) async throws(AlmaError) -> SpawnerClient {
+    /// - Parameter interpreter: a program that its executors inherit started, in place of starting it themselves, and
+    ///   code that many of its programs are.
+    /// - Throws: `isolation.unavailable` when the program cannot be started or cannot confine anything on this host;
+    ///   `tool.unavailable` when the interpreter cannot be inherited.
+    static func start(executor path: String, interpreter: [String] = []) async throws(AlmaError) -> SpawnerClient {
         var ends: [Int32] = [-1, -1]
         guard alma_socketpair(Int32(SOCK_STREAM.rawValue), &ends) == 0 else {
             throw AlmaError(.isolationUnavailable, "no more descriptors: raise `ulimit -n`")
         }
-        let pid = startProcess(path, ends[1])
+        let pid = startProcess(path, ["spawn"] + interpreter, ends[1])
         let cause = errno
         Glibc.close(ends[1])
         guard pid > 0 else {
@@ -73,14 +76,14 @@ actor SpawnerClient {
         return client
     }
 
-    private static func startProcess(_ path: String, _ channel: Int32) -> pid_t {
+    private static func startProcess(_ path: String, _ arguments: [String], _ channel: Int32) -> pid_t {
         var environment: [String] = []
         #if DEBUG
             for name in ["ALMA_TEST_WITHOUT", "ALMA_TEST_FAULT"] {
                 if let value = getenv(name) { environment.append("\(name)=\(String(cString: value))") }
             }
         #endif
-        return CStrings.withList(["alma-executor", "spawn"]) { argv in
+        return CStrings.withList(["alma-executor"] + arguments) { argv in
             CStrings.withList(environment) { alma_start_program(path, argv, $0, channel) }
         }
     }
@@ -91,27 +94,28 @@ actor SpawnerClient {
         reader = .init(channel)
     }
 
-    /// Seconds for what takes milliseconds: a start, a request, an end.
-    private static let patience = (start: 20.0, request: 10.0, end: 4.0)
+    /// For what takes milliseconds: a start, a request, an end.
+    private static let patience = (start: Duration.seconds(20), request: Duration.seconds(10), end: Duration.seconds(4))
 
     /// Killed by whoever, or by us since it did not answer.
     nonisolated var hasEnded: Bool { process.withLock { $0?.hasEnded ?? true } }
 
     /// A spawner that does not come to the end of `body` in time dies, its executors and the channel with it.
-    private func within<T: Sendable>(_ seconds: Double, _ body: () async -> T) async -> T {
+    private func within<T: Sendable>(_ patience: Duration, _ body: () async -> T) async -> T {
         let process = process.withLock { $0 }
-        // Cancelled and awaited below.
-        let watchdog = Task { if (try? await Task.sleep(for: .seconds(seconds))) != nil { process?.kill() } }
-        let value = await body()
-        watchdog.cancel()
-        await watchdog.value
-        return value
+        let watch = Lookout.shared.watch { if $0 >= patience { process?.kill() } }
+        defer { watch.end() }
+        return await body()
     }
 
     private func awaitReady() async throws(AlmaError) {
         switch await within(Self.patience.start, { await receive() }) {
-        case .notification("ready", _): return
+        case .notification("ready", let params):
+            guard params["protocol"]?.integer == ExecutorProtocol.version else {
+                throw AlmaError(.isolationUnavailable, "alma and alma-executor are of different builds")
+            }
         case .notification("refused", let params):
+            if let reason = params["reason"]?.string { throw AlmaError(.toolUnavailable, Visible.text(reason)) }
             throw ConfinementStage.error(stage: params["stage"]?.integer ?? 0, cause: params["errno"]?.integer ?? 0)
         default: throw AlmaError(.isolationUnavailable, "alma-executor ended at once; run `alma doctor`")
         }
@@ -154,6 +158,13 @@ actor SpawnerClient {
             "bytes": .integer(bytes), "files": .integer(files), "uid": JSON(owner.uid), "gid": JSON(owner.gid),
         ]
         return try await request("workspace.make", params, count: 1).descriptors[0]
+    }
+
+    /// Ends it when the last of its executors has ended, and returns then.
+    func retire() async {
+        _ = try? await request("retire", [:], count: 0)
+        await process.withLock { $0 }?.end()
+        await close()
     }
 
     private func request(

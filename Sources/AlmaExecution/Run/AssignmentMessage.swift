@@ -23,7 +23,11 @@ struct AssignmentMessage {
     let params: JSON
     let cgroupDescriptors: [Int32]
 
-    init(plan: RunPlan, workspace: RunWorkspace, filter: CompiledFilter, cgroup: Cgroup?, layers: Set<Layer>) {
+    /// - Parameter hasInput: whether standard input will follow.
+    init(
+        plan: RunPlan, workspace: RunWorkspace, filter: CompiledFilter, cgroup: Cgroup?, layers: Set<Layer>,
+        hasInput: Bool
+    ) {
         var names: [JSON] = []
         var descriptors: [Int32] = []
         for file in cgroup?.watched ?? [] {
@@ -39,7 +43,7 @@ struct AssignmentMessage {
             .map { JSON.Member("\($0.key)", JSON($0.value.errno)) }
         var members: [JSON.Member] = [
             .init("env", JSON(plan.environment)), .init("limits", .object(limits)),
-            .init("compare", .string(workspace.comparison)),
+            .init("compare", .string(workspace.comparison)), .init("input_follows", .bool(hasInput)),
             .init("protect", JSON(plan.protected.filter { !workspace.unheld.contains($0) })),
             .init("report", JSON(workspace.unheld)),
             .init("cgroup", .array(names)), .init("required", JSON(layers.map(\.rawValue).sorted())),

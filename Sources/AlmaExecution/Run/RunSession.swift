@@ -67,11 +67,12 @@ final class RunSession: Sendable {
         FaultPoint.reached("run.cgroup")
         let assignment = AssignmentMessage(
             plan: plan, workspace: workspace, filter: sandbox.filter, cgroup: sandbox.cgroup,
-            layers: host.requiredLayers(plan.profile))
+            layers: host.requiredLayers(plan.profile), hasInput: connections.input != nil)
         defer { assignment.closeDescriptors() }
         let isInCgroup = try await sandbox.awaitPrepared()
         FaultPoint.reached("run.prepared")
-        if !sandbox.isArmed { try await arm(sandbox, workspace) }
+        var isolation = sandbox.isolation
+        if isolation == nil { isolation = try await arm(sandbox, workspace) }
         FaultPoint.reached("run.armed")
         control.started(sandbox.executor)
         var facts = ResultBuilder.CgroupFacts()
@@ -79,7 +80,7 @@ final class RunSession: Sendable {
             facts.memory = cgroup.mechanism
             facts.processes = cgroup.mechanism
         }
-        let (outcome, files) = try await run(sandbox, assignment, facts)
+        let (outcome, files) = try await run(sandbox, assignment, facts, isolation)
         var result = outcome
         guard let copyOut else { return result }
         // What the task did is known and stays in the result, also when there is no room for what it made.
@@ -116,17 +117,17 @@ final class RunSession: Sendable {
         return opened
     }
 
-    private func arm(_ sandbox: BuiltSandbox, _ workspace: RunWorkspace) async throws(AlmaError) {
+    private func arm(_ sandbox: BuiltSandbox, _ workspace: RunWorkspace) async throws(AlmaError) -> JSON {
         let mounts = try await openMounts(sandbox.owner)
         defer { mounts.forEach { close($0) } }
         let message = ArmingMessage(
             SandboxShape(plan), workspace: workspace, script: plan.task.script?.name, held: plan.held,
             mounts: plan.call.mounts.map(\.target))
-        try await sandbox.executor.arm(message, with: workspace.descriptors + mounts)
+        return try await sandbox.executor.arm(message, with: workspace.descriptors + mounts)
     }
 
     private func run(
-        _ sandbox: BuiltSandbox, _ assignment: AssignmentMessage, _ known: ResultBuilder.CgroupFacts
+        _ sandbox: BuiltSandbox, _ assignment: AssignmentMessage, _ known: ResultBuilder.CgroupFacts, _ isolation: JSON?
     ) async throws(AlmaError) -> (ToolResult, FileChanges?) {
         let executor = sandbox.executor
         var facts = known
@@ -134,14 +135,12 @@ final class RunSession: Sendable {
         var stderr = OutputKeeper(limit: keptOutput)
         try await connections.beforeStart?()
         if control.isCancelled { throw AlmaError(.runCancelled, "cancelled before it started") }
-        // Ends with the run; kills an executor that does not keep its own deadline, or does not even take its task.
-        let watchdog = Task { await watch(executor) }
+        let watch = watch(executor)
         await executor.assign(assignment.params, with: assignment.cgroupDescriptors)
         FaultPoint.reached("run.assigned")
-        let (answer, isolation) = await converse(executor, &stdout, &stderr)
+        let answer = await converse(executor, &stdout, &stderr)
         FaultPoint.reached("run.answered")
-        watchdog.cancel()
-        await watchdog.value
+        watch.end()
         var report = try report(answer, printed: (stdout.total, stderr.total))
         report.layers = RunReport.layers(isolation)
         if let cgroup = sandbox.cgroup {
@@ -162,17 +161,15 @@ final class RunSession: Sendable {
         return plan.limits[.output] ?? 0
     }
 
-    /// Moves standard input and output until the executor answers; no answer when it died without one. The isolation is
-    /// what it said before anything of the task had run; what it says later does not count.
+    /// Moves standard input and output until the executor answers; no answer when it died without one.
     private func converse(
         _ executor: ExecutorClient, _ stdout: inout OutputKeeper, _ stderr: inout OutputKeeper
-    ) async -> (answer: Message?, isolation: JSON?) {
+    ) async -> Message? {
         // One piece of input is on its way at a time.
         let (acknowledged, acknowledge) = AsyncStream<Bool>.makeStream(bufferingPolicy: .bufferingNewest(1))
         // Awaited below, after it has been cancelled.
-        let feeding = Task { await feed(executor, acknowledged) }
+        let feeding = connections.input.map { input in Task { await feed(executor, input, acknowledged) } }
         var answer: Message?
-        var isolation: JSON?
         var budget = (plan.limits[.outputTotal] ?? 0) + Int64(FrameReader.standardLimit)
         reading: while let message = await executor.next() {
             switch message {
@@ -181,23 +178,24 @@ final class RunSession: Sendable {
                 budget -= Int64(chunk.bytes.count)
                 if chunk.stream == .stdout { stdout.append(chunk.bytes) } else { stderr.append(chunk.bytes) }
                 await control.whileClientIsSlow { await connections.output?(chunk) }
-            case .notification("confined", let params):
-                isolation = isolation ?? params["isolation"]
-                control.tookItsTask()
+            case .notification("running", _): control.tookItsTask()
             case .notification: continue
             case .response(ExecutorClient.assignID, _), .failure(ExecutorClient.assignID, _):
+                control.tookItsTask()
                 answer = message
                 break reading
             case .response(_, let result): acknowledge.yield(result["open"]?.bool ?? false)
             default: break reading
             }
         }
-        feeding.cancel()
+        feeding?.cancel()
         acknowledge.finish()
-        // Else input that the executor does not read would be waited for.
-        executor.hangUp()
-        await feeding.value
-        return (answer, isolation)
+        if let feeding {
+            // Else input that the executor does not read would be waited for.
+            executor.hangUp()
+            await feeding.value
+        }
+        return answer
     }
 
     private static func chunk(_ params: JSON) -> OutputChunk? {
@@ -207,10 +205,12 @@ final class RunSession: Sendable {
         return OutputChunk(stream: stream, bytes: bytes)
     }
 
-    private func feed(_ executor: ExecutorClient, _ acknowledged: AsyncStream<Bool>) async {
+    private func feed(
+        _ executor: ExecutorClient, _ input: @Sendable () async -> [UInt8]?, _ acknowledged: AsyncStream<Bool>
+    ) async {
         var acknowledgements = acknowledged.makeAsyncIterator()
         while !Task.isCancelled {
-            let piece = await connections.input?()
+            let piece = await input()
             if Task.isCancelled { return }
             await executor.sendInput(piece ?? [], isLast: piece == nil)
             guard piece != nil, await acknowledgements.next() == true else { return }
@@ -218,24 +218,14 @@ final class RunSession: Sendable {
     }
 
     /// Wall time plus what an honest executor needs to kill, drain and compare.
-    private static let grace = 10.0
+    private static let grace = Duration.seconds(10)
 
-    private func watch(_ executor: ExecutorClient) async {
-        var left = ExecutorClient.patience
-        var isTaken = false
-        while left > 0 {
-            let slice = control.isCancelled ? min(left, 2) : min(left, 1)
-            guard (try? await Task.sleep(for: .seconds(slice))) != nil else { return }
-            if control.isCancelled { break }
-            if !isTaken, control.isTaken {
-                isTaken = true
-                left = Double(plan.limits[.wall] ?? 0) / 1000 + Self.grace
-            } else if !control.isClientSlow {
-                left -= slice
-            }
+    /// Kills an executor that does not keep its own deadline, or does not even take its task.
+    private func watch(_ executor: ExecutorClient) -> Lookout.Watch {
+        let deadline = Mutex(RunDeadline(wall: .milliseconds(plan.limits[.wall] ?? 0) + Self.grace))
+        return Lookout.shared.watch { [control] now in
+            if deadline.withLock({ $0.isOver(now, control) }) { executor.kill() }
         }
-        if control.isCancelled { guard (try? await Task.sleep(for: .seconds(2))) != nil else { return } }
-        executor.kill()
     }
 
     /// - Parameter printed: bytes of both streams that arrived, which is all that is known of an executor that died.
@@ -249,48 +239,5 @@ final class RunSession: Sendable {
             report.stderrBytes = printed.stderr
             return report
         }
-    }
-}
-
-/// What may be asked of a run while it goes on.
-final class RunControl: Sendable {
-    private struct State {
-        var executor: ExecutorClient?
-        var isCancelled = false
-        var isTaken = false
-        var isClientSlow = false
-    }
-
-    private let state = Mutex(State())
-
-    var executor: ExecutorClient? { state.withLock { $0.executor } }
-    var isCancelled: Bool { state.withLock { $0.isCancelled } }
-    /// Whether the executor has said that the task is confined and goes.
-    var isTaken: Bool { state.withLock { $0.isTaken } }
-    var isClientSlow: Bool { state.withLock { $0.isClientSlow } }
-
-    func tookItsTask() { state.withLock { $0.isTaken = true } }
-
-    func started(_ executor: ExecutorClient) {
-        let isCancelled = state.withLock { state in
-            state.executor = executor
-            return state.isCancelled
-        }
-        if isCancelled { executor.cancel() }
-    }
-
-    func cancel() {
-        let executor = state.withLock { state in
-            state.isCancelled = true
-            return state.executor
-        }
-        executor?.cancel()
-    }
-
-    /// The task's own clock runs on meanwhile; ours does not hold the client's slowness against the executor.
-    func whileClientIsSlow(_ body: () async -> Void) async {
-        state.withLock { $0.isClientSlow = true }
-        await body()
-        state.withLock { $0.isClientSlow = false }
     }
 }

@@ -130,7 +130,10 @@ extension CoordinatorStatus {
             "name": "alma", "version": .string(version), "protocol": 1, "pid": JSON(getpid()),
             "uptime_s": .number((uptime / .milliseconds(1)).rounded() / 1000),
             "policy": ["name": .string(policyName), "sha256": .string(policySHA256)], "isolation": isolation.json,
-            "executors": ["warm": JSON(readySandboxes), "busy": JSON(running), "max": JSON(mostRunning)],
+            "executors": [
+                "warm": JSON(readySandboxes), "busy": JSON(running), "max": JSON(mostRunning),
+                "cold": .object(coldInterpreters.sorted { $0.key < $1.key }.map { .init($0.key, .string($0.value)) }),
+            ],
             "queue": ["waiting": JSON(waiting), "approvals": JSON(pendingApprovals)],
             "tools": .array(tools.map(\.json)),
         ]

@@ -104,7 +104,7 @@ enum HostileExecutor {
         def descriptors(line):
             line.next()
             for _ in range(2000):
-                line.send(b'{"jsonrpc":"2.0","method":"started","params":{}}\\n', [os.dup(0) for _ in range(8)])
+                line.send(b'{"jsonrpc":"2.0","method":"running","params":{}}\\n', [os.dup(0) for _ in range(8)])
             line.send(report())
             stall(line)
 

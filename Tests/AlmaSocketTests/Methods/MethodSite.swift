@@ -100,6 +100,7 @@ final class EchoEngine: ToolEngine {
 
     func fingerprint(_ call: ToolCall) -> String? { nil }
     let readySandboxes = 0
+    let coldInterpreters = ["/usr/bin/python3": "why"]
 
     func run(_ order: RunOrder, connections: RunConnections) async throws(AlmaError) -> ToolResult {
         try await connections.beforeStart?()

@@ -151,8 +151,8 @@ final class Daemon: Sendable {
     var pid: pid_t { running.pid }
     var socket: String { stage.root + "/alma.sock" }
 
-    /// Waits until nothing of any run is left but the spawner and the sandboxes that are ready: of each an executor, an
-    /// init, perhaps a tool that waits, and a cgroup, where there are any.
+    /// Waits until nothing of any run is left but the spawner, perhaps one with an interpreter, and the sandboxes that
+    /// are ready: of each an executor, an init, perhaps a tool that waits, and a cgroup, where there are any.
     /// - Parameter least: so many sandboxes must be ready.
     /// - Returns: how many sandboxes are ready; nil when it does not come to that within ten seconds.
     func rests(_ client: LineClient, ready least: Int = 0) async throws -> Int? {
@@ -161,9 +161,12 @@ final class Daemon: Sendable {
             let ready = Int(try await client.call("system.info")["executors"]["warm"].number ?? -1)
             let spawners = ProcessTable.children(of: pid)
             let executors = spawners.flatMap { ProcessTable.children(of: $0.pid) }
+            let interpreters = spawners.count { $0.isInterpreter }
             let isBare = executors.allSatisfy { ProcessTable.descendants(of: $0.pid).count <= 2 }
             let cgroups = Set(Cgroups.of(pid).map { URL(fileURLWithPath: $0).lastPathComponent }).count
-            if ready >= least, spawners.count == 1, executors.count == ready, isBare, [0, ready].contains(cgroups) {
+            if ready >= least, spawners.count - interpreters == 1, interpreters <= 1, executors.count == ready, isBare,
+                [0, ready].contains(cgroups)
+            {
                 return ready
             }
             await Task.yield()

@@ -10,6 +10,8 @@ struct ProcessTable {
         var started: UInt64
         var command: String
         var description: String { "\(pid) \(command)" }
+        /// Whether its executors inherit an interpreter.
+        var isInterpreter: Bool { command.contains("alma-executor spawn /usr/bin/python3") }
     }
 
     static var all: [Entry] {
