@@ -4,7 +4,7 @@ import Testing
 @testable import TestStage
 
 /// Python in an interpreter that was started before the task came.
-@Suite("Warm Python", .realPrograms, .timeLimit(.minutes(5)))
+@Suite("Warm Python", .realPrograms, .timeLimit(.minutes(30)))
 struct WarmPythonTests {
     /// What only an inherited interpreter has mapped.
     private static let isWarm = "'libpython' in open('/proc/self/maps').read()"
