@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import tempfile
-import time
+import threading
 
 
 class Client:
@@ -52,18 +52,17 @@ class Daemon:
         self.home = tempfile.mkdtemp(prefix="alma-bench.")
         self.path = self.home + "/alma.sock"
         environment = {"ALMA_HOME": self.home, "HOME": self.home, "PATH": "/usr/bin:/bin"}
-        self.log = open(self.home + "/log", "wb")
         self.process = subprocess.Popen(
-            [alma, "serve", "--socket", self.path], env=environment, stdin=subprocess.DEVNULL, stdout=self.log,
-            stderr=self.log)
-        deadline = time.monotonic() + 20
-        while True:
-            try:
-                return self.connect().call("system.info") and None
-            except OSError:
-                if time.monotonic() > deadline or self.process.poll() is not None:
-                    raise SystemExit("bench: alma serve does not listen: " + open(self.home + "/log").read())
-                time.sleep(0.01)
+            [alma, "serve", "--socket", self.path], env=environment, stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        said = []
+        for line in self.process.stderr:
+            said.append(line.decode())
+            if "listening on" in said[-1]:
+                break
+        else:
+            raise SystemExit("bench: alma serve does not listen: " + "".join(said))
+        threading.Thread(target=self.process.stderr.read, daemon=True).start()
 
     def connect(self):
         return Client(self.path)
@@ -76,7 +75,6 @@ class Daemon:
     def stop(self):
         self.process.send_signal(signal.SIGTERM)
         self.process.wait()
-        self.log.close()
         shutil.rmtree(self.home)
 
 
